@@ -1,0 +1,1 @@
+"""The machine: facts in, wishes out, deterministic and pure."""

@@ -1,0 +1,1 @@
+"""Market data sources: synthetic, recorded, streamed."""

@@ -1,0 +1,1 @@
+"""Hyperliquid's wire: codec, signing, session, transport."""

@@ -1,0 +1,1 @@
+"""Order books built from venue messages."""

@@ -1,0 +1,1 @@
+"""The double-entry book in exact integers, and its store."""

@@ -1,0 +1,1 @@
+"""Metrics, traces, logs, health and alerts: readers of notices."""

@@ -1,0 +1,1 @@
+"""Limits, pre-trade checks, sizing and the gate that approves."""

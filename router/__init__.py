@@ -1,0 +1,1 @@
+"""From approved wishes to the fewest venue actions."""

@@ -1,0 +1,1 @@
+"""Thin entry points: each reads its arguments and calls a room."""

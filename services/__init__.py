@@ -1,0 +1,1 @@
+"""Stand-alone services built from the same parts as the bot."""
