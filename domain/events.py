@@ -241,6 +241,16 @@ class StopRequested(Fact, frozen=True, gc=False):
     detail: str
 
 
+class LedgerFellBehind(Fact, frozen=True, gc=False):
+    """The SQL ledger is further behind than allowed: only orders that reduce a position from here on."""
+
+    backlog: int
+
+
+class LedgerCaughtUp(Fact, frozen=True, gc=False):
+    """The SQL ledger keeps up again."""
+
+
 MarketEvent = TopOfBookChanged | BookChanged | TradePrinted | MarkChanged | FeedLost | FeedRestored | MarketDataRefused
 OrderEvent = (
     OrderAccepted
@@ -255,4 +265,5 @@ OrderEvent = (
 )
 AccountEvent = FundingPaid | TransferBooked | AccountReported
 OperatorEvent = OperatorHalted | OperatorResumed | OperatorPaused | StopRequested
-Event = MarketEvent | OrderEvent | AccountEvent | OperatorEvent | RunStarted | TimerFired
+HouseEvent = RunStarted | TimerFired | LedgerFellBehind | LedgerCaughtUp
+Event = MarketEvent | OrderEvent | AccountEvent | OperatorEvent | HouseEvent

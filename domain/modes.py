@@ -53,7 +53,7 @@ MODE_RULES: Final[dict[ModeTrigger, dict[Mode, Mode]]] = {
     ModeTrigger.REDUCE: {Mode.TRADING: Mode.REDUCING, Mode.REDUCING: Mode.REDUCING},
     ModeTrigger.RECOVER: {Mode.REDUCING: Mode.TRADING, Mode.TRADING: Mode.TRADING},
     ModeTrigger.PAUSE: {Mode.TRADING: Mode.PAUSED, Mode.REDUCING: Mode.PAUSED, Mode.PAUSED: Mode.PAUSED},
-    ModeTrigger.RESUME: {Mode.PAUSED: Mode.TRADING, Mode.HALTED: Mode.TRADING},
+    ModeTrigger.RESUME: {Mode.PAUSED: Mode.TRADING, Mode.HALTED: Mode.RECONCILING},
     ModeTrigger.HALT: {**dict.fromkeys(_EVERY, Mode.HALTED), Mode.HALTED: Mode.HALTED, Mode.STOPPING: Mode.STOPPING},
     ModeTrigger.STOP: {**dict.fromkeys(_EVERY, Mode.STOPPING), Mode.HALTED: Mode.STOPPING,
                        Mode.STOPPING: Mode.STOPPING},

@@ -65,6 +65,7 @@ class Reason(IntEnum):
     CANCELED_HALT = 64
     ANSWER_TIMED_OUT = 65
     REDUCED_TO_FIT = 66
+    LEDGER_BEHIND = 67
 
     # Halts.
     HALTED_BY_OPERATOR = 80
@@ -148,6 +149,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.CANCELED_HALT: "Canceled: the kill switch is engaged",
     Reason.ANSWER_TIMED_OUT: "No answer from the venue in time; the order's fate is unknown",
     Reason.REDUCED_TO_FIT: "Approved with a smaller size to stay within the limits",
+    Reason.LEDGER_BEHIND: "Canceled: the SQL ledger is too far behind, only orders that reduce a position go",
     Reason.HALTED_BY_OPERATOR: "Halted by an operator",
     Reason.HALTED_BY_DRAWDOWN: "Halted: drawdown reached its stop",
     Reason.HALTED_BY_DAILY_LOSS: "Halted: the loss of this day reached its stop",

@@ -37,10 +37,10 @@ def test_the_union_holds_every_message_of_its_module(room, root, union):
 
 
 def test_the_families_of_events_make_up_all_events():
-    families = (events.MarketEvent, events.OrderEvent, events.AccountEvent, events.OperatorEvent)
+    families = (events.MarketEvent, events.OrderEvent, events.AccountEvent, events.OperatorEvent, events.HouseEvent)
     members = [kind for family in families for kind in get_args(family)]
     assert len(members) == len(set(members))
-    assert set(get_args(events.Event)) - set(members) == {events.RunStarted, events.TimerFired}
+    assert set(get_args(events.Event)) == set(members)
     assert set(get_args(commands.Command)) - set(get_args(commands.VenueCommand)) == {commands.WakeAt}
 
 

@@ -1,0 +1,139 @@
+"""The driver: joins one engine with one exchange port and moves both through time, one event after the other.
+
+Live paper and backtest are this same class; `bot/loop.py` only waits until each event is due. After every step the
+driver proves, by reading both books, that cash and positions equal the venue's and that the ledger's identities hold
+to the last unit. Nothing is sampled.
+
+Order at one moment: what the exchange has comes before a timer, so both doors see the same sequence.
+"""
+
+from collections.abc import Callable
+
+from domain.commands import Command, WakeAt
+from domain.errors import InvariantBroken
+from domain.events import Event, RunStarted, StopRequested, TimerFired
+from engine.machine import Engine, Outcome
+from engine.timers import Timers
+from exchange.port import ExchangePort, Statement
+from ledger.book import Book
+
+Watcher = Callable[[Event, Outcome], None]
+"""Called after every step on the engine's own thread; it must return at once."""
+
+Recorder = Callable[[Event, tuple[Command, ...]], None]
+"""Called with every fact and the wishes it led to, before any of them leaves: the seam of the journal."""
+
+
+class Driver:
+    """One engine, one exchange, one timeline."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        exchange: ExchangePort,
+        watch: Watcher | None = None,
+        record: Recorder | None = None,
+        step: Callable[[Event], Outcome] | None = None,
+    ) -> None:
+        """Join the parts; nothing happens before start. step may be a timed engine.step."""
+        self.engine = engine
+        self.exchange = exchange
+        self.timers = Timers()
+        self.now_ns = 0
+        self.events = 0
+        self.checks = 0
+        self._watch = watch
+        self._record = record
+        self._statement: Statement | None = None
+        self._transactions = -1
+        self._step = step or engine.step
+
+    def start(self) -> None:
+        """Tell the engine that the run begins, at the moment of the first thing the exchange has."""
+        self.now_ns = self.exchange.next_ts_ns() or 0
+        self.tell(RunStarted(self.engine.state.settings.run_id, ts_event_ns=self.now_ns, ts_recv_ns=self.now_ns))
+
+    def next_ts_ns(self) -> int | None:
+        """Return when the next thing happens; None when the exchange has ended."""
+        at_exchange = self.exchange.next_ts_ns()
+        if at_exchange is None:
+            return None
+        at_timer = self.timers.next_ts_ns()
+        return at_exchange if at_timer is None or at_exchange <= at_timer else at_timer
+
+    def advance(self) -> bool:
+        """Make the next thing happen; return False when the exchange has ended."""
+        at_exchange = self.exchange.next_ts_ns()
+        if at_exchange is None:
+            return False
+        at_timer = self.timers.next_ts_ns()
+        if at_timer is None or at_exchange <= at_timer:
+            event = self.exchange.advance()
+            if event is not None:
+                self.tell(event)
+        else:
+            ts_ns, timer_id = self.timers.take()
+            self.tell(TimerFired(timer_id, ts_event_ns=ts_ns, ts_recv_ns=ts_ns))
+        return True
+
+    def tell(self, event: Event) -> None:
+        """Give the engine one fact, carry out its wishes, prove the books."""
+        self.now_ns = max(self.now_ns, event.ts_recv_ns)
+        self.events += 1
+        outcome = self._step(event)
+        if self._record is not None:
+            self._record(event, outcome.commands)
+        for command in outcome.commands:
+            if isinstance(command, WakeAt):
+                self.timers.ask(command)
+            else:
+                self.exchange.send(command)
+        self._prove()
+        if self._watch is not None:
+            self._watch(event, outcome)
+
+    def stop(self, detail: str) -> None:
+        """Ask the engine to stop at the present moment."""
+        self.tell(StopRequested(detail, ts_event_ns=self.now_ns, ts_recv_ns=self.now_ns))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the engine was stopped and nothing of ours is live."""
+        return self.engine.state.is_done
+
+    def _prove(self) -> None:
+        """Compare our book with the venue's statement and check the ledger's identities.
+
+        The comparison is made anew whenever either side took a fact; while neither did, it is the same comparison.
+        """
+        book = self.engine.state.book
+        statement = self.exchange.statement()
+        self.checks += 1
+        if statement is not self._statement or book.transaction_count != self._transactions:
+            self._compare(book, statement)
+            self._statement, self._transactions = statement, book.transaction_count
+        if book.transaction_count:
+            book.verify(self.engine.state.marks)
+
+    def _compare(self, book: Book, statement: Statement) -> None:
+        if book.transaction_count == 0:
+            return
+        if book.cash != statement.cash:
+            raise InvariantBroken(f"cash is {book.cash} in the book and {statement.cash} at the venue")
+        if book.open_positions() != statement.positions:
+            raise InvariantBroken(
+                f"positions are {book.open_positions()} lots in the book and {statement.positions} at the venue"
+            )
+
+
+def run_to_end(driver: Driver, progress: Callable[[int], None] | None = None, progress_every: int = 20_000) -> None:
+    """Run a backtest until the exchange has nothing more, then stop and drain."""
+    driver.start()
+    while driver.advance():
+        if progress is not None and driver.events % progress_every == 0:
+            progress(driver.now_ns)
+    driver.stop("end of data")
+    while not driver.is_done and driver.advance():
+        pass
+    if not driver.is_done:
+        raise InvariantBroken(f"{driver.engine.state.orders.open_count} orders are open after the end of data")

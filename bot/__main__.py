@@ -1,0 +1,5 @@
+"""`python -m bot` is `hat`."""
+
+from bot.cli import main
+
+main()

@@ -1,0 +1,214 @@
+"""The composition root: one engine, one venue, and everybody who watches, joined into a running bot.
+
+Theory of operation. The loop's thread owns engine, venue and journal. Notices go by one append each to two readers on
+their own threads: telemetry (metrics, logs, spans) and the SQL projection. The admin server reads what they keep. A
+reader that is slow or dead delays nobody.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any
+
+import msgspec
+
+from backtest.runner import Driver
+from backtest.tally import Tally
+from bot.admin.server import AdminPages, AdminServer
+from bot.clock import monotonic_ns, now_ns
+from bot.config import HatConfig, config_hash, engine_settings, ledger_url, log_path, redacted, strategy, venue_settings
+from bot.journal_file import JournalFile
+from bot.loop import run_paced
+from bot.markets import OpenedMarket
+from bot.projection import Projection
+from bot.revision import code_revision
+from bot.run_ids import derived_run_id
+from bot.watch import Watch
+from domain.commands import Command
+from domain.errors import ConfigInvalid, InvariantBroken
+from domain.events import Event, LedgerCaughtUp, LedgerFellBehind
+from domain.units import NS_PER_SECOND
+from engine.machine import Engine, Outcome
+from exchange.simulated.exchange import SimulatedExchange
+from ledger.rows import RunRecord, run_key
+from ledger.store import LedgerStore
+from monitoring.logs import EventLog
+from monitoring.measure import Measurements
+from monitoring.observe import Observation, Observer, Stopwatch
+from monitoring.records import Describer
+from monitoring.spans import SpanSink
+
+FLUSH_SECONDS = 10
+
+
+class PaperBot:
+    """A bot that trades on the simulated venue, in real time."""
+
+    def __init__(self, config: HatConfig, market: OpenedMarket) -> None:
+        """Open ledger, log, journal, telemetry and admin port. Raises: HouseError when any of them cannot be had."""
+        self.config = config
+        self.market = market
+        self.state_dir = ready_state_dir(config)
+        self.run_id = derived_run_id(market.name, config.bot.seed, now_ns(), os.getpid())
+        settings = engine_settings(config, self.run_id, market.instruments)
+        instruments = {one.symbol: one for one in market.instruments}
+        self._stopwatch = Stopwatch(monotonic_ns)
+        self.engine = Engine(settings, strategy(config), around=self._stopwatch.timed)
+        exchange = SimulatedExchange(instruments, market.feed, venue_settings(config))
+        self.tally = Tally()
+        self.store = LedgerStore(ledger_url(config))
+        self.store.begin_run(run_record(config, market, "run", self.engine))
+        self.projection = Projection(self.store)
+        self.log = EventLog(log_path(config), config.monitoring.log_level)
+        describer = Describer(instruments)
+        spans = SpanSink(
+            {"service.version": code_revision(), "hat.run_id": run_key(self.run_id)},
+            seed=self.run_id,
+            endpoint=config.monitoring.otlp_endpoint or None,
+        )
+        self.observer = Observer(Measurements(instruments), describer, self.log, spans)
+        self.journal = JournalFile(
+            self.state_dir / "journal" / f"{run_key(self.run_id)}.journal",
+            {"version": 1, "run_id": run_key(self.run_id), "config": redacted(config), "code": code_revision()},
+        )
+        self.watch = Watch(self.engine, self.observer, self.projection)
+        pages = AdminPages(
+            metrics=self._metrics,
+            health=self.watch.health,
+            status=self.status,
+            failed=self._page_failed,
+        )
+        self.admin = AdminServer(pages, config.monitoring.host, config.monitoring.port)
+        step = self._stopwatch.timed("step", self.engine.step)
+        self.driver = Driver(self.engine, exchange, watch=self._watch, record=self._record, step=step)
+        self._started = 0
+        self._is_behind = False
+
+    def _record(self, event: Event, commands: tuple[Command, ...]) -> None:
+        """Append to the journal, before any command leaves."""
+        self.journal.append(event, commands)
+
+    def _watch(self, event: Event, outcome: Outcome) -> None:
+        """Hand one step to everybody who watches; appends only."""
+        *stages, (_, started_ns, ended_ns) = self._stopwatch.take()
+        self.observer.record(Observation(event, outcome.notices, started_ns, ended_ns, tuple(stages)))
+        if outcome.notices:
+            self.projection.put(outcome.notices)
+        self.tally.take(event, outcome)
+        self.watch.take(outcome, ended_ns)
+
+    def _metrics(self, accept: str) -> tuple[bytes, str]:
+        self.watch.health()
+        return self.observer.measurements.exposition(self.engine.state.now_ns, accept)
+
+    def _page_failed(self, problem: str) -> None:
+        self.log.system("admin_page_failed", now_ns(), {"problem": problem})
+
+    def run(
+        self, *, speed: float, for_ns: int | None, stop: Flag, refresh: Callable[[], None] | None = None
+    ) -> dict[str, Any]:
+        """Trade until the data end, the time is over or stop is set; return the summary.
+
+        Raises: InvariantBroken when a law of the house did not hold; everything is flushed first.
+        """
+        self._started = monotonic_ns()
+        self.log.forward_libraries(now_ns)
+        self.observer.start()
+        self.projection.start()
+        self.admin.start()
+        note = self.state_dir / "bot.json"
+        note.write_text(msgspec.json.encode({"pid": os.getpid(), "url": self.admin.url}).decode(), encoding="utf-8")
+        self.log.system(
+            "startup", self.market.start_ns or now_ns(), {"run_id": run_key(self.run_id), "market": self.market.name}
+        )
+        try:
+            ended = run_paced(self.driver, speed=speed, for_ns=for_ns, stop=stop, beat=self._beat(refresh))
+        finally:
+            flushed = self._close(note)
+        summary = self.summary()
+        summary["ended"] = ended
+        if not flushed or not self.driver.is_done:
+            open_orders = self.engine.state.orders.open_count
+            raise InvariantBroken(
+                f"the stop was not clean: {open_orders} orders open, {self.projection.backlog} notices not stored "
+                f"({self.projection.trouble or 'no database error'})"
+            )
+        return summary
+
+    def _beat(self, refresh: Callable[[], None] | None) -> Callable[[], None]:
+        """Return what the loop calls between two events: tell the engine about the SQL ledger, show the bot."""
+
+        def beat() -> None:
+            is_behind = self.projection.is_behind
+            if is_behind is not self._is_behind:
+                self._is_behind = is_behind
+                stamp = {"ts_event_ns": self.driver.now_ns, "ts_recv_ns": self.driver.now_ns}
+                self.driver.tell(
+                    LedgerFellBehind(self.projection.backlog, **stamp) if is_behind else LedgerCaughtUp(**stamp)
+                )
+            if refresh is not None:
+                refresh()
+
+        return beat
+
+    def _close(self, note: Path) -> bool:
+        """Flush and close everything, within FLUSH_SECONDS each; say whether nothing was left behind."""
+        self.admin.stop()
+        note.unlink(missing_ok=True)
+        stored = self.projection.stop(FLUSH_SECONDS)
+        if stored:
+            self.store.end_run(self.engine.state.now_ns)
+        self.log.system("shutdown", self.engine.state.now_ns, {"run_id": run_key(self.run_id)})
+        self.observer.stop(FLUSH_SECONDS)
+        self.store.close()
+        self.journal.close()
+        return stored
+
+    def summary(self) -> dict[str, Any]:
+        """Return what happened so far."""
+        seconds = (monotonic_ns() - self._started) / NS_PER_SECOND
+        summary = self.tally.summary(self.engine.state, seconds, self.store.place, str(self.log.path))
+        summary["run_id"] = run_key(self.run_id)
+        summary["journal"] = str(self.journal.path)
+        return summary
+
+    def status(self) -> dict[str, Any]:
+        """Return what `hat status` shows: the figures of the last pulse. Called on a thread of the admin server."""
+        return {
+            "run_id": run_key(self.run_id),
+            "market": self.market.name,
+            "pid": os.getpid(),
+            "url": self.admin.url,
+            "health": self.watch.health().status.value,
+            **self.watch.figures(),
+        }
+
+
+def run_record(config: HatConfig, market: OpenedMarket, command: str, engine: Engine) -> RunRecord:
+    """Return what the ledger keeps about a run."""
+    return RunRecord(
+        run_id=engine.state.settings.run_id,
+        command=f"{command} {market.name}",
+        strategy=engine.state.strategy.name,
+        seed=config.bot.seed,
+        config_hash=config_hash(config),
+        code_revision=code_revision(),
+        started_ns=market.start_ns,
+        instruments=market.instruments,
+    )
+
+
+def ready_state_dir(config: HatConfig) -> Path:
+    """Return the state directory, made if need be. Raises: ConfigInvalid when it cannot be written."""
+    place = config.bot.state_dir
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        probe = place / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigInvalid(
+            "bot.state_dir", str(place), f"a directory that can be written ({error.strerror})"
+        ) from None
+    return place

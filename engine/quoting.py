@@ -1,0 +1,285 @@
+"""From a market that moved to commands: strategy, maker router, risk manager, pre-check, in this order.
+
+The life of a wish: the strategy wants quotes; `router.maker.plan` compares them with our working orders; each new or
+changed order is signed by the risk gate and looked at by the pre-check; only then a command exists. A denied wish is
+not repeated unchanged before `denial_pause_ns` has passed.
+"""
+
+from domain.commands import CancelOrder, PlaceOrder, ReplaceOrder
+from domain.lifecycle import State, Trigger
+from domain.modes import Mode
+from domain.notices import OrderCreated, PrecheckDecided, QuotesDecided, RiskDecided
+from domain.order import Approved, Denial, OrderIntent, Quote, Side, TimeInForce, WantedQuotes
+from domain.reasons import Reason
+from domain.units import Lots, Money, Price, money_times_rate
+from engine.market import Market
+from engine.state import EngineState
+from engine.strategy import StrategyView
+from router.maker import backed_off, plan
+from router.working_orders import Order
+
+
+def quote(state: EngineState, market: Market) -> None:
+    """Ask the strategy what to show on one market and route what changed. Does nothing unless we may trade."""
+    if state.mode is not Mode.TRADING and state.mode is not Mode.REDUCING:
+        return
+    instrument = market.instrument
+    symbol = instrument.symbol
+    if market.is_stale(state.now_ns, state.settings.limits.market_data_age_ns_max):
+        return
+    wanted = state.strategy.quotes(
+        StrategyView(
+            instrument,
+            market.view(),
+            market.bids,
+            market.asks,
+            Lots(state.book.position_lots(symbol)),
+            Money(state.equity_marked),
+            state.now_ns,
+        )
+    )
+    if wanted is None:
+        return
+    state.wanted[symbol] = wanted
+    show(state, market, wanted)
+
+
+def show(state: EngineState, market: Market, wanted: WantedQuotes) -> None:
+    """Bring the working orders to the wanted quotes with the fewest actions."""
+    symbol = market.instrument.symbol
+    live = state.orders.live(symbol)
+    working = [order.view() for order in live.values()]
+    todo = plan(_eased(state, market, wanted), working, market.instrument, state.settings.maker, market.view())
+    if not (todo.cancels or todo.replaces or todo.places):
+        return
+    places = [(side, wish) for side, wish in todo.places if not _is_paused(state, symbol, side, wish)]
+    if not (todo.cancels or todo.replaces or places):
+        return
+    state.notices.append(
+        QuotesDecided(
+            symbol,
+            tuple((one.price, one.lots) for one in wanted.bids),
+            tuple((one.price, one.lots) for one in wanted.asks),
+            market.mid_x2,
+            ts_ns=state.now_ns,
+        )
+    )
+    for order_id in todo.cancels:
+        cancel(state, live[order_id], Reason.NOT_WANTED)
+    for order_id, wish in todo.replaces:
+        replace(state, market, live[order_id], wish)
+    for side, wish in places:
+        _place_wish(state, market, side, wish)
+
+
+def _eased(state: EngineState, market: Market, wanted: WantedQuotes) -> WantedQuotes:
+    """Return the wish, one tick further out per post-only refusal in a row on that side."""
+    symbol = market.instrument.symbol
+    buy, sell = state.refusals[symbol, Side.BUY].crossings, state.refusals[symbol, Side.SELL].crossings
+    if not (buy or sell):
+        return wanted
+
+    def ease(side: Side, quotes: tuple[Quote, ...], crossings: int) -> tuple[Quote, ...]:
+        return tuple(Quote(backed_off(side, one.price, market.instrument, crossings), one.lots) for one in quotes)
+
+    return WantedQuotes(symbol, ease(Side.BUY, wanted.bids, buy), ease(Side.SELL, wanted.asks, sell))
+
+
+def _is_paused(state: EngineState, symbol: str, side: Side, wish: Quote) -> bool:
+    refusal = state.refusals[symbol, side]
+    return state.now_ns < refusal.until_ns and refusal.wanted == (wish.price, wish.lots)
+
+
+def _place_wish(state: EngineState, market: Market, side: Side, wish: Quote) -> None:
+    intent = OrderIntent(
+        symbol=market.instrument.symbol,
+        side=side,
+        price=wish.price,
+        lots=wish.lots,
+        decision_mid_x2=market.mid_x2,
+    )
+    if place(state, market, intent) is None:
+        refusal = state.refusals[intent.symbol, side]
+        refusal.wanted = (wish.price, wish.lots)
+        refusal.until_ns = state.now_ns + state.settings.denial_pause_ns
+
+
+def place(state: EngineState, market: Market, intent: OrderIntent) -> Order | None:
+    """Carry one intent through risk, lifecycle and pre-check; return the order if it was sent, None if denied."""
+    now_ns, orders, notices = state.now_ns, state.orders, state.notices
+    order = orders.create(state.next_order_id(), intent, now_ns)
+    order_id = order.client_order_id
+    notices.append(
+        OrderCreated(
+            order_id,
+            intent.symbol,
+            intent.side,
+            intent.price,
+            intent.lots,
+            intent.time_in_force,
+            intent.post_only,
+            intent.reduce_only,
+            intent.decision_mid_x2,
+            ts_ns=now_ns,
+        )
+    )
+    notices.append(orders.move(order, Trigger.WANT, now_ns))
+    approved = _approved(state, market, intent, order, replacing_lots=0)
+    if approved is None:
+        return None
+    order.lots = approved.lots
+    notices.append(orders.move(order, Trigger.APPROVE, now_ns))
+    if not _passes_precheck(state, market, approved, order, replacing_lots=0):
+        return None
+    notices.append(orders.move(order, Trigger.VALIDATE, now_ns))
+    state.commands.append(
+        PlaceOrder(
+            order_id,
+            intent.symbol,
+            intent.side,
+            intent.price,
+            approved.lots,
+            intent.time_in_force,
+            intent.post_only,
+            intent.reduce_only,
+            ts_ns=now_ns,
+        )
+    )
+    state.budget.spend(1)
+    order.ts_asked_ns = now_ns
+    notices.append(orders.move(order, Trigger.SUBMIT, now_ns))
+    return order
+
+
+def _approved(
+    state: EngineState, market: Market, intent: OrderIntent, order: Order, *, replacing_lots: int
+) -> Approved | None:
+    """Ask the risk manager, tell what it said; a denial of a new order ends it."""
+    symbol = intent.symbol
+    exposure = state.orders.exposure(symbol, state.book.position_lots(symbol))
+    verdict = state.approve(
+        intent,
+        market.view(),
+        exposure,
+        state.account(),
+        reducing_only=state.mode is not Mode.TRADING,
+        is_killed=state.kill_switch.is_engaged and not intent.reduce_only,
+        now_ns=state.now_ns,
+        replacing_lots=replacing_lots,
+        value_at_risk=state.var_marked,
+    )
+    if isinstance(verdict, Denial):
+        _tell_risk(state, order, intent, verdict.reason, Lots(0), verdict)
+        if not order.is_live:
+            state.notices.append(state.orders.move(order, Trigger.DENY, state.now_ns, verdict.reason))
+        return None
+    reason = Reason.NONE if verdict.lots == intent.lots else Reason.REDUCED_TO_FIT
+    _tell_risk(state, order, intent, reason, verdict.lots, None)
+    return verdict
+
+
+def _tell_risk(
+    state: EngineState, order: Order, intent: OrderIntent, reason: Reason, lots: Lots, denial: Denial | None
+) -> None:
+    limit, observed = (denial.limit, denial.observed) if denial else (0, 0)
+    state.notices.append(
+        RiskDecided(order.client_order_id, order.symbol, reason, intent.lots, lots, limit, observed, ts_ns=state.now_ns)
+    )
+
+
+def _passes_precheck(
+    state: EngineState, market: Market, approved: Approved, order: Order, *, replacing_lots: int
+) -> bool:
+    """Ask the API pre-check, tell what it said; a refusal of a new order ends it."""
+    symbol = order.symbol
+    exposure = state.orders.exposure(symbol, state.book.position_lots(symbol))
+    denial = state.check(
+        approved, market.view(), exposure, state.account(), state.budget.left_for_orders, replacing_lots
+    )
+    reason, limit, observed = (denial.reason, denial.limit, denial.observed) if denial else (Reason.NONE, 0, 0)
+    state.notices.append(PrecheckDecided(order.client_order_id, symbol, reason, limit, observed, ts_ns=state.now_ns))
+    if denial is not None and not order.is_live:
+        state.notices.append(state.orders.move(order, Trigger.DENY, state.now_ns, reason))
+    return denial is None
+
+
+def replace(state: EngineState, market: Market, order: Order, wish: Quote) -> None:
+    """Give a resting order new terms; when they are denied, an order that is no longer wanted is canceled."""
+    leaves = order.leaves_lots
+    intent = OrderIntent(
+        symbol=order.symbol,
+        side=order.side,
+        price=wish.price,
+        lots=wish.lots,
+        post_only=order.post_only,
+        reduce_only=order.reduce_only,
+        decision_mid_x2=market.mid_x2,
+    )
+    approved = _approved(state, market, intent, order, replacing_lots=leaves)
+    if approved is None or not _passes_precheck(state, market, approved, order, replacing_lots=leaves):
+        cancel(state, order, Reason.REPRICED)
+        return
+    order.pending_price = wish.price
+    order.pending_lots = Lots(order.filled_lots + approved.lots)
+    order.asked_lots = Lots(order.filled_lots + wish.lots)
+    order.decision_mid_x2 = market.mid_x2
+    state.commands.append(
+        ReplaceOrder(
+            order.client_order_id,
+            order.symbol,
+            order.side,
+            wish.price,
+            order.pending_lots,
+            order.post_only,
+            order.reduce_only,
+            ts_ns=state.now_ns,
+        )
+    )
+    state.budget.spend(1)
+    order.ts_asked_ns = state.now_ns
+    state.notices.append(state.orders.move(order, Trigger.REQUEST_REPLACE, state.now_ns, Reason.REPRICED))
+
+
+def cancel(state: EngineState, order: Order, reason: Reason) -> None:
+    """Ask the venue to cancel an order, unless that was asked already."""
+    if not order.is_live or order.state is State.PENDING_CANCEL or order.cancel_reason is not Reason.NONE:
+        return
+    order.cancel_reason = reason
+    state.commands.append(CancelOrder(order.client_order_id, order.symbol, ts_ns=state.now_ns))
+    state.budget.spend(1)
+    order.ts_asked_ns = state.now_ns
+    state.notices.append(state.orders.move(order, Trigger.REQUEST_CANCEL, state.now_ns, reason))
+
+
+def cancel_all(state: EngineState, reason: Reason, symbol: str = "") -> None:
+    """Ask the venue to cancel every live order, of one instrument or of all."""
+    for order in tuple(state.orders.every_live()):
+        if not symbol or order.symbol == symbol:
+            cancel(state, order, reason)
+
+
+def flatten(state: EngineState) -> None:
+    """Close every position with reduce-only orders at a bounded price; one attempt per call, none while one works."""
+    for symbol, market in state.markets.items():
+        position = state.book.position_lots(symbol)
+        if position == 0 or market.mid_x2 == 0 or state.orders.live(symbol):
+            continue
+        side = Side.SELL if position > 0 else Side.BUY
+        best = market.bid_price if side is Side.SELL else market.ask_price
+        room = money_times_rate(best, state.settings.flatten_slippage)
+        grid = market.instrument
+        price = grid.floor(Price(best - room)) if position > 0 else grid.ceil(Price(best + room))
+        place(
+            state,
+            market,
+            OrderIntent(
+                symbol=symbol,
+                side=side,
+                price=price,
+                lots=Lots(abs(position)),
+                time_in_force=TimeInForce.IOC,
+                post_only=False,
+                reduce_only=True,
+                decision_mid_x2=market.mid_x2,
+            ),
+        )

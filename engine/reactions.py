@@ -1,0 +1,280 @@
+"""What each fact of the venue does to our orders and our book.
+
+Laws: money first (a fill is booked before anything is thought about its order); nothing of the venue is illegal
+because it is late, repeated or about an order we forgot; an order ends only by a fact, never by our impatience.
+"""
+
+from domain.commands import QueryOrder
+from domain.events import (
+    AccountReported,
+    CancelRefused,
+    FundingPaid,
+    OrderAccepted,
+    OrderCanceled,
+    OrderEvent,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderReplaced,
+    OrderStatus,
+    OrderStatusReported,
+    ReplaceRefused,
+    TransferBooked,
+)
+from domain.identifiers import NO_ORDER
+from domain.lifecycle import State, Trigger
+from domain.modes import Mode, ModeTrigger
+from domain.notices import FactNoted, FillBooked, FundingBooked, KillSwitchEngaged, TransactionPosted
+from domain.reasons import Reason
+from domain.units import Lots, Money, Price
+from engine.quoting import quote
+from engine.state import EngineState
+from router.working_orders import Order
+
+
+def note(state: EngineState, fact: OrderEvent, reason: Reason, detail: str = "") -> None:
+    """Tell about a fact that was repeated, late or about nothing we know."""
+    state.notices.append(FactNoted(fact.client_order_id, reason, detail, ts_ns=state.now_ns))
+
+
+def _order_of(state: EngineState, fact: OrderEvent) -> Order | None:
+    order = state.orders.find(fact.client_order_id)
+    if order is None:
+        note(state, fact, Reason.UNKNOWN_ORDER, type(fact).__name__)
+    elif order.is_ended:
+        note(state, fact, Reason.LATE_ANSWER, type(fact).__name__)
+    return order
+
+
+def _move(state: EngineState, order: Order, trigger: Trigger, reason: Reason = Reason.NONE, detail: str = "") -> None:
+    state.notices.append(state.orders.move(order, trigger, state.now_ns, reason, detail))
+
+
+def _forget_replace(order: Order) -> None:
+    order.pending_price, order.pending_lots = Price(0), Lots(0)
+
+
+def accepted(state: EngineState, fact: OrderAccepted) -> None:
+    """The venue has the order."""
+    order = _order_of(state, fact)
+    if order is None:
+        return
+    order.venue_order_id = fact.venue_order_id
+    order.arrival_mid_x2 = state.markets[order.symbol].mid_x2
+    state.refusals[order.symbol, order.side].crossings = 0
+    _move(state, order, Trigger.ACCEPT)
+
+
+def rejected(state: EngineState, fact: OrderRejected) -> None:
+    """The venue refused the order; after a post-only refusal the next quote of that side stands further out."""
+    order = _order_of(state, fact)
+    if order is None:
+        return
+    _move(state, order, Trigger.REJECT, fact.reason, fact.venue_text)
+    if fact.reason is Reason.VENUE_POST_ONLY:
+        state.refusals[order.symbol, order.side].crossings += 1
+    quote(state, state.markets[order.symbol])
+
+
+def filled(state: EngineState, fact: OrderFilled) -> None:
+    """Book an execution, then let its order know, then look at the market again with the new position."""
+    booked = state.book.book_fill(fact)
+    if booked is None:
+        note(state, fact, Reason.DUPLICATE_FILL, f"trade {fact.trade_id}")
+        return
+    order = state.orders.find(fact.client_order_id)
+    market = state.markets[fact.symbol]
+    decision_mid_x2 = order.decision_mid_x2 if order else 0
+    slippage = 0
+    if decision_mid_x2:
+        distance_x2 = (2 * fact.price - decision_mid_x2) * fact.side
+        slippage = distance_x2 * fact.lots * market.instrument.money_per_unit // 2
+        state.book.add_slippage(fact.symbol, Money(slippage))
+        state.slippage += slippage
+    state.notices.append(TransactionPosted(booked.transaction, ts_ns=state.now_ns))
+    state.notices.append(
+        FillBooked(
+            client_order_id=fact.client_order_id,
+            venue_order_id=fact.venue_order_id,
+            trade_id=fact.trade_id,
+            symbol=fact.symbol,
+            side=fact.side,
+            price=fact.price,
+            lots=fact.lots,
+            liquidity=fact.liquidity,
+            notional=booked.notional,
+            fee=fact.fee,
+            realized=booked.realized,
+            slippage=Money(slippage),
+            position_after=booked.position_after,
+            decision_mid_x2=decision_mid_x2,
+            arrival_mid_x2=order.arrival_mid_x2 if order else 0,
+            is_liquidation=fact.is_liquidation,
+            ts_ns=state.now_ns,
+        )
+    )
+    state.budget.traded(booked.notional)
+    if order is None:
+        note(state, fact, Reason.FILL_WITHOUT_ORDER if fact.client_order_id == NO_ORDER else Reason.UNKNOWN_ORDER)
+    else:
+        _fill_order(state, order, fact)
+    quote(state, market)
+
+
+def _fill_order(state: EngineState, order: Order, fact: OrderFilled) -> None:
+    if order.is_ended:
+        note(state, fact, Reason.LATE_FILL, order.state.label)
+    order.filled_lots = Lots(order.filled_lots + fact.lots)
+    size = max(order.lots, order.pending_lots)
+    if order.filled_lots > size:
+        note(state, fact, Reason.OVERFILL, f"{order.filled_lots} of {size} lots")
+    complete = order.filled_lots >= size
+    _move(state, order, Trigger.FILL_COMPLETE if complete else Trigger.FILL_PARTIAL)
+    if order.is_ended:
+        _forget_replace(order)
+
+
+def canceled(state: EngineState, fact: OrderCanceled) -> None:
+    """The order ended before it was filled."""
+    order = _order_of(state, fact)
+    if order is None:
+        return
+    reason = order.cancel_reason if fact.reason is Reason.NONE else fact.reason
+    _forget_replace(order)
+    _move(state, order, Trigger.CONFIRM_CANCEL, reason, fact.venue_text)
+    quote(state, state.markets[order.symbol])
+
+
+def cancel_refused(state: EngineState, fact: CancelRefused) -> None:
+    """A refused cancel proves nothing about the order: ask what became of it."""
+    order = _order_of(state, fact)
+    if order is None:
+        return
+    order.cancel_reason = Reason.NONE
+    _move(state, order, Trigger.REFUSE_CANCEL, fact.reason, fact.venue_text)
+    ask_fate(state, order)
+
+
+def replaced(state: EngineState, fact: OrderReplaced) -> None:
+    """The order has its new terms and a new number."""
+    order = _order_of(state, fact)
+    if order is None:
+        return
+    order.venue_order_id = fact.venue_order_id
+    order.price, order.lots = fact.price, fact.lots
+    order.arrival_mid_x2 = state.markets[order.symbol].mid_x2
+    _forget_replace(order)
+    state.refusals[order.symbol, order.side].crossings = 0
+    _move(state, order, Trigger.CONFIRM_REPLACE)
+    _end_if_filled(state, order)
+
+
+def replace_refused(state: EngineState, fact: ReplaceRefused) -> None:
+    """The venue refused the new terms; the old order may be gone with them."""
+    order = _order_of(state, fact)
+    if order is None:
+        return
+    _forget_replace(order)
+    if fact.reason is Reason.VENUE_POST_ONLY:
+        state.refusals[order.symbol, order.side].crossings += 1
+    if _end_if_filled(state, order):
+        return
+    if fact.is_gone:
+        _move(state, order, Trigger.CONFIRM_CANCEL, fact.reason, fact.venue_text)
+        quote(state, state.markets[order.symbol])
+        return
+    _move(state, order, Trigger.REFUSE_REPLACE, fact.reason, fact.venue_text)
+    ask_fate(state, order)
+
+
+def _end_if_filled(state: EngineState, order: Order) -> bool:
+    """End an order that turns out to be filled once its replace is settled; say whether it did."""
+    if order.is_ended or order.filled_lots < order.lots:
+        return order.is_ended
+    _move(state, order, Trigger.FILL_COMPLETE)
+    return True
+
+
+def expired(state: EngineState, fact: OrderExpired) -> None:
+    """The order ended by its own terms."""
+    order = _order_of(state, fact)
+    if order is not None:
+        _move(state, order, Trigger.EXPIRE)
+
+
+def status_reported(state: EngineState, fact: OrderStatusReported) -> None:
+    """The venue said what became of an order in doubt. Missing fills come as facts of their own."""
+    order = _order_of(state, fact)
+    if order is None or order.is_ended:
+        return
+    order.queries = 0
+    match fact.status:
+        case OrderStatus.OPEN:
+            _move(state, order, Trigger.FIND_OPEN)
+            if order.state is not State.PENDING_CANCEL:
+                order.cancel_reason = Reason.NONE
+        case OrderStatus.CANCELED:
+            _move(state, order, Trigger.CONFIRM_CANCEL, order.cancel_reason)
+        case OrderStatus.REJECTED:
+            _move(state, order, Trigger.REJECT, Reason.VENUE_OTHER)
+        case OrderStatus.FILLED if fact.filled_lots <= order.filled_lots:
+            order.lots = order.filled_lots
+            _move(state, order, Trigger.FILL_COMPLETE)
+        case OrderStatus.FILLED:
+            note(state, fact, Reason.LATE_ANSWER, "filled at the venue, fills still to come")
+        case OrderStatus.NEVER_SEEN:
+            doubt(state, order)
+            _move(state, order, Trigger.PROVE_NOT_PLACED)
+    quote(state, state.markets[order.symbol])
+
+
+def doubt(state: EngineState, order: Order) -> None:
+    """Bring an unanswered order to state unknown, so that a proof can end it."""
+    _move(state, order, Trigger.LOSE, Reason.ANSWER_TIMED_OUT)
+
+
+def ask_fate(state: EngineState, order: Order, attempt: int = 1) -> None:
+    """Ask the venue what became of an order."""
+    if not order.is_live:
+        return
+    order.queries, order.ts_query_ns = attempt, state.now_ns
+    state.commands.append(QueryOrder(order.client_order_id, order.symbol, ts_ns=state.now_ns))
+
+
+def funding_paid(state: EngineState, fact: FundingPaid) -> None:
+    """Book one hourly settlement."""
+    transaction = state.book.book_funding(fact)
+    if transaction is None:
+        state.notices.append(FactNoted(NO_ORDER, Reason.DUPLICATE_FILL, f"funding {fact.symbol}", ts_ns=state.now_ns))
+        return
+    state.notices.append(TransactionPosted(transaction, ts_ns=state.now_ns))
+    state.notices.append(
+        FundingBooked(
+            fact.symbol, fact.hour_ns, fact.position, fact.rate, fact.oracle_price, fact.amount, ts_ns=state.now_ns
+        )
+    )
+
+
+def transfer_booked(state: EngineState, fact: TransferBooked) -> None:
+    """Book money that came or left."""
+    transaction = state.book.book_transfer(fact)
+    if transaction is not None:
+        state.drawdown.transfer(fact.amount)
+        state.notices.append(TransactionPosted(transaction, ts_ns=state.now_ns))
+
+
+def account_reported(state: EngineState, fact: AccountReported) -> None:
+    """Compare the venue's statement with the book; an empty book opens with it."""
+    opening = state.book.book_opening(fact)
+    if opening is not None:
+        state.notices.append(TransactionPosted(opening, ts_ns=state.now_ns))
+    ours = state.book.open_positions()
+    theirs = {symbol: lots for symbol, lots, _ in fact.positions if lots}
+    if ours == theirs and state.book.cash == fact.cash:
+        if state.mode is Mode.RECONCILING:
+            state.move_mode(ModeTrigger.RECONCILE)
+        return
+    detail = f"venue reports cash {fact.cash} and {theirs}, the book has {state.book.cash} and {ours}"
+    if state.kill_switch.engage(Reason.HALTED_BY_INVARIANT, detail, flatten=False):
+        state.notices.append(KillSwitchEngaged(Reason.HALTED_BY_INVARIANT, detail, ts_ns=state.now_ns))
+    state.move_mode(ModeTrigger.HALT, Reason.HALTED_BY_INVARIANT, detail)

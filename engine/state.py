@@ -1,0 +1,193 @@
+"""The organs of one engine and its outbox; snapshot, restore, digest.
+
+Everything an engine remembers is here, so that a snapshot is complete: two engines with equal digests answer every
+further event alike.
+"""
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from domain.commands import Command
+from domain.errors import InvariantBroken
+from domain.identifiers import ClientOrderId, client_order_id
+from domain.instrument import Instrument
+from domain.modes import Mode, ModeTrigger, next_mode
+from domain.notices import ModeChanged, Notice
+from domain.order import Approved, Denial, Side, WantedQuotes
+from domain.reasons import Reason
+from domain.units import Lots, Money, Price, Rate
+from domain.views import AccountView, MarketView
+from engine.market import Market
+from engine.settings import EngineSettings
+from engine.strategy import Strategy
+from ledger.book import Book
+from risk.drawdown import Drawdown, DrawdownState
+from risk.exposure import Exposures
+from risk.gate import RiskGate
+from risk.kill_switch import KillSwitch, KillSwitchState
+from risk.value_at_risk import ValueAtRisk
+from router.precheck import Precheck
+from router.rate_budget import RateBudget
+from router.working_orders import Order, WorkingOrders
+
+SNAPSHOT_VERSION = 1
+
+Around = Callable[[str, Callable[..., Any]], Callable[..., Any]]
+"""Takes the name of a stage of the decision and its function; returns a function that does the same."""
+
+
+def untimed(stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a stage of the decision as it is: what an engine uses that nobody times."""
+    del stage
+    return function
+
+
+class Refusals(msgspec.Struct):
+    """What one side of one market was refused last, so that the same wish is not repeated at every tick.
+
+    wanted is the (price, lots) denied, until_ns when it may be wished again; crossings counts post-only refusals of
+    the venue in a row.
+    """
+
+    wanted: tuple[int, int] = (0, 0)
+    until_ns: int = 0
+    crossings: int = 0
+
+
+class EngineState:
+    """Settings, organs, memory and outbox of one engine."""
+
+    def __init__(self, settings: EngineSettings, strategy: Strategy, around: Around = untimed) -> None:
+        """Build the organs, in mode starting. around may wrap a stage of the decision to time it; it changes nothing."""
+        self.settings = settings
+        self.strategy = strategy
+        self.instruments: Mapping[str, Instrument] = {one.symbol: one for one in settings.instruments}
+        self.markets = {symbol: Market(one) for symbol, one in self.instruments.items()}
+        self.orders = WorkingOrders(tuple(self.instruments))
+        self.book = Book(self.instruments)
+        self.gate = RiskGate(settings.limits, self.instruments)
+        self.precheck = Precheck(self.instruments, settings.leverage)
+        self.budget = RateBudget(settings.requests_initial)
+        self.exposures = Exposures(self.instruments, settings.leverage)
+        self.drawdown = Drawdown()
+        self.value_at_risk = ValueAtRisk()
+        self.kill_switch = KillSwitch()
+        self.approve: Callable[..., Approved | Denial] = around("risk_calculation", self.gate.approve)
+        self.check: Callable[..., Denial | None] = around("api_validation", self.precheck.check)
+        self.mode = Mode.STARTING
+        self.now_ns = 0
+        self.order_sequence = 0
+        self.marks: dict[str, int] = dict.fromkeys(self.instruments, 0)
+        self.wanted: dict[str, WantedQuotes] = {}
+        self.refusals = {(symbol, side): Refusals() for symbol in self.instruments for side in Side}
+        self.slippage = 0
+        self.warned: set[Reason] = set()
+        self.equity_marked = 0
+        self.var_marked = Money(0)
+        self.commands: list[Command] = []
+        self.notices: list[Notice] = []
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the bot was told to stop and nothing of ours can be filled any more."""
+        return self.mode is Mode.STOPPING and self.orders.open_count == 0
+
+    def next_order_id(self) -> ClientOrderId:
+        """Return a fresh order id."""
+        self.order_sequence += 1
+        return client_order_id(self.settings.run_id, self.order_sequence)
+
+    def equity(self) -> Money:
+        """Return cash plus positions at current marks."""
+        return self.book.equity(self.marks)
+
+    def account(self) -> AccountView:
+        """Return the account at current marks, with the worst case of resting orders."""
+        exposures = self.exposures
+        for symbol, mark in self.marks.items():
+            exposures.update(self.orders.exposure(symbol, self.book.position_lots(symbol)), Price(mark))
+        return AccountView(
+            self.equity(),
+            exposures.total,
+            exposures.margin_used,
+            self.drawdown.loss_today,
+            self.drawdown.drawdown,
+            self.orders.open_count,
+        )
+
+    def move_mode(self, trigger: ModeTrigger, reason: Reason = Reason.NONE, detail: str = "") -> None:
+        """Move the mode and tell; a move to the same mode is silent."""
+        before = self.mode
+        self.mode = next_mode(before, trigger)
+        if self.mode is not before:
+            self.notices.append(ModeChanged(before, self.mode, reason, detail, ts_ns=self.now_ns))
+
+    def snapshot(self) -> bytes:
+        """Return everything remembered as JSON bytes, canonical: equal states give equal bytes."""
+        kept = {
+            "version": SNAPSHOT_VERSION,
+            "mode": int(self.mode),
+            "now_ns": self.now_ns,
+            "order_sequence": self.order_sequence,
+            "slippage": self.slippage,
+            "equity_marked": self.equity_marked,
+            "var_marked": self.var_marked,
+            "warned": sorted(int(reason) for reason in self.warned),
+            "markets": {symbol: market.snapshot() for symbol, market in sorted(self.markets.items())},
+            "marks": dict(sorted(self.marks.items())),
+            "refusals": {f"{symbol}/{int(side)}": one for (symbol, side), one in sorted(self.refusals.items())},
+            "wanted": dict(sorted(self.wanted.items())),
+            "orders": self.orders.snapshot(),
+            "book": self.book.snapshot(),
+            "gate": self.gate.snapshot(),
+            "budget": self.budget.snapshot(),
+            "drawdown": self.drawdown.snapshot(),
+            "value_at_risk": self.value_at_risk.snapshot(),
+            "kill_switch": self.kill_switch.snapshot(),
+            "strategy": {"name": self.strategy.name, "memory": self.strategy.snapshot()},
+        }
+        return msgspec.json.encode(kept, order="deterministic")
+
+    def restore(self, snapshot: bytes) -> None:
+        """Remember what a snapshot kept. Raises: InvariantBroken for a snapshot of another version or strategy."""
+        kept: dict[str, Any] = msgspec.json.decode(snapshot)
+        if kept["version"] != SNAPSHOT_VERSION or kept["strategy"]["name"] != self.strategy.name:
+            raise InvariantBroken(
+                f"snapshot is of version {kept['version']} and strategy {kept['strategy']['name']}, expected "
+                f"{SNAPSHOT_VERSION} and {self.strategy.name}"
+            )
+        self.mode = Mode(kept["mode"])
+        self.now_ns, self.order_sequence = kept["now_ns"], kept["order_sequence"]
+        self.slippage, self.equity_marked = kept["slippage"], kept["equity_marked"]
+        self.var_marked = kept["var_marked"]
+        self.warned = {Reason(code) for code in kept["warned"]}
+        self.marks = kept["marks"]
+        for symbol, market in kept["markets"].items():
+            self._restore_market(symbol, market)
+        for key, refusal in kept["refusals"].items():
+            symbol, side = key.rsplit("/", 1)
+            self.refusals[symbol, Side(int(side))] = msgspec.convert(refusal, Refusals)
+        self.wanted = msgspec.convert(kept["wanted"], dict[str, WantedQuotes])
+        self.orders.restore(msgspec.convert(kept["orders"], list[Order]))
+        self.book.restore(kept["book"])
+        self.gate.restore(kept["gate"])
+        self.budget.restore(kept["budget"])
+        self.drawdown.restore(msgspec.convert(kept["drawdown"], DrawdownState))
+        self.value_at_risk.restore(kept["value_at_risk"])
+        self.kill_switch.restore(msgspec.convert(kept["kill_switch"], KillSwitchState))
+        self.strategy.restore(kept["strategy"]["memory"])
+
+    def _restore_market(self, symbol: str, kept: list[Any]) -> None:
+        bid, bid_lots, ask, ask_lots, bids, asks, mark, oracle, rate, ts_ns, is_fed = kept
+        view = MarketView(symbol, Price(bid), Lots(bid_lots), Price(ask), Lots(ask_lots), Price(mark), Price(oracle),
+                          Rate(rate), ts_ns)  # fmt: skip
+        self.markets[symbol].restore(
+            view, tuple((p, s) for p, s in bids), tuple((p, s) for p, s in asks), is_fed=is_fed
+        )
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the snapshot."""
+        return sha256(self.snapshot()).hexdigest()

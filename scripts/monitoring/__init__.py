@@ -1,0 +1,1 @@
+"""Thin scripts that look at a running bot from outside."""
