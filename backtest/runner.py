@@ -13,7 +13,7 @@ from domain.commands import Command, WakeAt
 from domain.errors import InvariantBroken
 from domain.events import Event, RunStarted, StopRequested, TimerFired
 from engine.machine import Engine, Outcome
-from engine.timers import Timers
+from engine.timers import PULSE, Timers
 from exchange.port import ExchangePort, Statement
 from ledger.book import Book
 
@@ -92,9 +92,12 @@ class Driver:
         if self._watch is not None:
             self._watch(event, outcome)
 
-    def stop(self, detail: str) -> None:
-        """Ask the engine to stop at the present moment."""
+    def finish(self, detail: str, may_go_on: Callable[[], bool] = lambda: True) -> None:
+        """Stop quoting, cancel everything, go on until nothing of ours is live, and mark the account a last time."""
         self.tell(StopRequested(detail, ts_event_ns=self.now_ns, ts_recv_ns=self.now_ns))
+        while not self.is_done and may_go_on() and self.advance():
+            pass
+        self.tell(TimerFired(PULSE, ts_event_ns=self.now_ns, ts_recv_ns=self.now_ns))
 
     @property
     def is_done(self) -> bool:
@@ -132,8 +135,6 @@ def run_to_end(driver: Driver, progress: Callable[[int], None] | None = None, pr
     while driver.advance():
         if progress is not None and driver.events % progress_every == 0:
             progress(driver.now_ns)
-    driver.stop("end of data")
-    while not driver.is_done and driver.advance():
-        pass
+    driver.finish("end of data")
     if not driver.is_done:
         raise InvariantBroken(f"{driver.engine.state.orders.open_count} orders are open after the end of data")

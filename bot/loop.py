@@ -62,7 +62,8 @@ def run_paced(
         driver.advance()
         if beat is not None:
             beat()
-    drain(driver, ended)
+    limit_ns = monotonic_ns() + STOP_SECONDS_MAX * NS_PER_SECOND
+    driver.finish(ended, lambda: monotonic_ns() < limit_ns)
     return ended
 
 
@@ -71,10 +72,3 @@ def _wait(pace: Pace, ts_ns: int, stop: Flag) -> bool:
     wait_ns = pace.wait_ns(ts_ns)
     return wait_ns > WAIT_NS_MIN and stop.wait(wait_ns / NS_PER_SECOND)
 
-
-def drain(driver: Driver, detail: str) -> None:
-    """Stop quoting, cancel everything and go on until nothing of ours is live."""
-    driver.stop(detail)
-    limit_ns = monotonic_ns() + STOP_SECONDS_MAX * NS_PER_SECOND
-    while not driver.is_done and monotonic_ns() < limit_ns and driver.advance():
-        pass

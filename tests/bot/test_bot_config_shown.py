@@ -40,7 +40,7 @@ def test_the_configuration_as_shown_loads_back_to_itself(loaded):
     again = {name: {key: one for key, one in section.items() if one is not None} for name, section in shown.items()}
     assert redacted(load(overrides=again)) == shown
     assert shown["risk"]["instruments"]["BTC"]["order_notional_usd_max"] == "50.5"
-    assert (shown["strategy"]["gamma"], shown["strategy"]["kappa"]) == (0.25, 1.5)
+    assert (shown["strategy"]["gamma"], shown["strategy"]["kappa"]) == (0.25, 0.5)
     assert config_hash(load(overrides=again)) == config_hash(config)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from domain.errors import ConfigInvalid
+from domain.errors import ConfigInvalid, DataInvalid
 from domain.lifecycle import State
 from ledger import tables
 from ledger.store import LedgerStore, migration_settings
@@ -85,7 +85,7 @@ def test_half_made_schema_is_made_whole_or_not_at_all(url, tmp_path):
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         connection.execute("CREATE TABLE postings (mine INTEGER)")
     connection.close()
-    with pytest.raises(Exception, match="does not have the ledger's tables"):
+    with pytest.raises(DataInvalid, match="does not have the ledger's tables"):
         LedgerStore(url)
     engine = create_engine(url)
     assert ["postings"] == [name for name in inspect(engine).get_table_names() if name != "alembic_version"]
