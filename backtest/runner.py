@@ -45,7 +45,7 @@ class Driver:
         self._watch = watch
         self._record = record
         self._statement: Statement | None = None
-        self._transactions = -1
+        self._transactions = self._marks_version = -1
         self._step = step or engine.step
 
     def start(self) -> None:
@@ -107,16 +107,20 @@ class Driver:
     def _prove(self) -> None:
         """Compare our book with the venue's statement and check the ledger's identities.
 
-        The comparison is made anew whenever either side took a fact; while neither did, it is the same comparison.
+        Both are made anew whenever a book took a fact or a mark moved; while none did, they are the same comparison.
         """
-        book = self.engine.state.book
+        state = self.engine.state
         statement = self.exchange.statement()
+        transactions = state.book.transaction_count
         self.checks += 1
-        if statement is not self._statement or book.transaction_count != self._transactions:
-            self._compare(book, statement)
-            self._statement, self._transactions = statement, book.transaction_count
-        if book.transaction_count:
-            book.verify(self.engine.state.marks)
+        if statement is not self._statement or transactions != self._transactions:
+            self._compare(state.book, statement)
+            self._statement, self._transactions = statement, transactions
+        elif state.marks_version == self._marks_version:
+            return
+        self._marks_version = state.marks_version
+        if transactions:
+            state.book.verify(state.marks)
 
     def _compare(self, book: Book, statement: Statement) -> None:
         if book.transaction_count == 0:

@@ -50,19 +50,21 @@ class WorkloadStrategy:
         self._due_ns = 0
         self._decided_mid_x2 = 0
 
+    def is_due(self, symbol: str, now_ns: int, mid_x2: int, position: int) -> bool:
+        """Decide on the grid of 100 ms, or, in the event form, when the mid moved two ticks or 100 ms passed."""
+        del symbol, position
+        if now_ns >= self._due_ns:
+            return True
+        return bool(self._move_x2) and abs(mid_x2 - self._decided_mid_x2) >= self._move_x2
+
     def quotes(self, view: StrategyView) -> WantedQuotes | None:
         """Return the quotes when a decision is due, else None."""
         now_ns, market = view.now_ns, view.market
-        if self._move_x2:
-            mid_x2 = market.bid_price + market.ask_price
-            if now_ns < self._due_ns and abs(mid_x2 - self._decided_mid_x2) < self._move_x2:
-                return None
-            self._decided_mid_x2 = mid_x2
-            self._due_ns = now_ns + INTERVAL_NS
-        elif now_ns < self._due_ns:
+        mid_x2 = market.bid_price + market.ask_price
+        if not self.is_due(market.symbol, now_ns, mid_x2, view.position):
             return None
-        else:
-            self._due_ns = now_ns - now_ns % INTERVAL_NS + INTERVAL_NS
+        self._decided_mid_x2 = mid_x2
+        self._due_ns = now_ns + INTERVAL_NS if self._move_x2 else now_ns - now_ns % INTERVAL_NS + INTERVAL_NS
         return wanted(market.symbol, market.bid_price, market.ask_price, view.position)
 
     def saw_trade(self, trade: TradePrinted) -> None:

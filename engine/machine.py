@@ -45,7 +45,7 @@ from domain.notices import MarketDataSkipped, Notice
 from domain.reasons import Reason
 from engine import reactions, supervision
 from engine.market import Market
-from engine.quoting import cancel_all, quote
+from engine.quoting import cancel_all, look
 from engine.settings import EngineSettings
 from engine.state import Around, EngineState, untimed
 from engine.strategy import Strategy
@@ -122,8 +122,8 @@ def _top_changed(state: EngineState, fact: TopOfBookChanged) -> None:
     if refused is not Reason.NONE:
         _skip(state, fact.symbol, refused)
         return
-    state.marks[fact.symbol] = market.reference_price
-    quote(state, market)
+    state.mark(fact.symbol, market.reference_price)
+    look(state, market)
 
 
 def _book_changed(state: EngineState, fact: BookChanged) -> None:
@@ -134,8 +134,8 @@ def _book_changed(state: EngineState, fact: BookChanged) -> None:
     if refused is not Reason.NONE:
         _skip(state, fact.symbol, refused)
         return
-    state.marks[fact.symbol] = market.reference_price
-    quote(state, market)
+    state.mark(fact.symbol, market.reference_price)
+    look(state, market)
 
 
 def _trade_printed(state: EngineState, fact: TradePrinted) -> None:
@@ -153,7 +153,7 @@ def _mark_changed(state: EngineState, fact: MarkChanged) -> None:
         _skip(state, fact.symbol, Reason.BOOK_INVALID_LEVEL, f"mark price {fact.mark_price}")
         return
     market.take_mark(fact)
-    state.marks[fact.symbol] = market.reference_price
+    state.mark(fact.symbol, market.reference_price)
 
 
 def _feed_lost(state: EngineState, fact: FeedLost) -> None:

@@ -19,6 +19,13 @@ from router.maker import backed_off, plan
 from router.working_orders import Order
 
 
+def look(state: EngineState, market: Market) -> None:
+    """Quote on a market whose best prices changed, if the strategy says that it is due."""
+    symbol = market.instrument.symbol
+    if state.strategy.is_due(symbol, state.now_ns, market.mid_x2, state.book.position_lots(symbol)):
+        quote(state, market)
+
+
 def quote(state: EngineState, market: Market) -> None:
     """Ask the strategy what to show on one market and route what changed. Does nothing unless we may trade."""
     if state.mode is not Mode.TRADING and state.mode is not Mode.REDUCING:

@@ -81,6 +81,7 @@ class EngineState:
         self.now_ns = 0
         self.order_sequence = 0
         self.marks: dict[str, int] = dict.fromkeys(self.instruments, 0)
+        self.marks_version = 0
         self.wanted: dict[str, WantedQuotes] = {}
         self.refusals = {(symbol, side): Refusals() for symbol in self.instruments for side in Side}
         self.slippage = 0
@@ -99,6 +100,12 @@ class EngineState:
         """Return a fresh order id."""
         self.order_sequence += 1
         return client_order_id(self.settings.run_id, self.order_sequence)
+
+    def mark(self, symbol: str, price: int) -> None:
+        """Value positions of an instrument at this price from here on."""
+        if self.marks[symbol] != price:
+            self.marks[symbol] = price
+            self.marks_version += 1
 
     def equity(self) -> Money:
         """Return cash plus positions at current marks."""

@@ -1,4 +1,4 @@
-"""The protocol of a strategy: look at a market, say what you want to show. One file, one class, four methods.
+"""The protocol of a strategy: look at a market, say what you want to show. One file, one class, five methods.
 
 A strategy never places an order: it wants quotes, and the maker router finds the fewest actions that show them, after
 the risk manager and the pre-check agreed. It reads no clock (time is in the view) and draws no random numbers, so the
@@ -39,8 +39,14 @@ class Strategy(Protocol):
 
     name: str
 
+    def is_due(self, symbol: str, now_ns: int, mid_x2: int, position: int) -> bool:
+        """Say whether to look at a market now: a cheap question, asked at every change of its best prices.
+
+        Units: mid_x2 is best bid plus best ask in price units, position in signed lots. False keeps what is shown.
+        """
+
     def quotes(self, view: StrategyView) -> WantedQuotes | None:
-        """Return what to show now; None keeps what is shown. Called when a market, our position or the pulse moved."""
+        """Return what to show now; None keeps what is shown. Called when due, after fills and at every pulse."""
 
     def saw_trade(self, trade: TradePrinted) -> None:
         """Take note of a trade of the market."""

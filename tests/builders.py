@@ -173,6 +173,11 @@ class Scripted:
         self.wanted = wanted
         self.trades = 0
 
+    def is_due(self, symbol: str, now_ns: int, mid_x2: int, position: int) -> bool:
+        """Always look."""
+        del symbol, now_ns, mid_x2, position
+        return True
+
     def quotes(self, view: StrategyView) -> WantedQuotes | None:
         """Want what was told."""
         del view

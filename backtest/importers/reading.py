@@ -8,6 +8,7 @@ we keep, are rounded, by the function that says so.
 """
 
 import gzip
+import io
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -105,9 +106,9 @@ def unix_ns(digits: str) -> int:
 
 def unix_ms(digits: str) -> int:
     """Return Unix milliseconds text in nanoseconds; raises ValueError for anything else."""
-    if len(digits) != 13:
+    if len(digits) != 13 or not digits.isascii() or not digits.isdigit():
         raise ValueError(f"{digits[:40]!r} is not Unix time in milliseconds")
-    return parse_scaled(digits, 0) * NS_PER_MS
+    return int(digits) * NS_PER_MS
 
 
 def unix_seconds(text: str) -> int:
@@ -157,7 +158,7 @@ def _opened(path: Path) -> IO[bytes]:
     if magic.startswith(GZIP_MAGIC):
         return cast("IO[bytes]", gzip.open(path, "rb"))
     if magic.startswith(LZ4_MAGIC):
-        return cast("IO[bytes]", pa.input_stream(str(path), compression="lz4"))
+        return io.BufferedReader(pa.input_stream(str(path), compression="lz4"))
     if magic.startswith(ZIP_MAGIC):
         archive = zipfile.ZipFile(path)
         members = archive.namelist()

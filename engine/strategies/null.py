@@ -12,6 +12,11 @@ class NullStrategy:
 
     name = "null"
 
+    def is_due(self, symbol: str, now_ns: int, mid_x2: int, position: int) -> bool:
+        """Never look."""
+        del symbol, now_ns, mid_x2, position
+        return False
+
     def quotes(self, view: StrategyView) -> WantedQuotes | None:
         """Want nothing, change nothing."""
         del view

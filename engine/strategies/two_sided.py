@@ -87,28 +87,29 @@ class TwoSidedMaker:
         """Remember nothing yet."""
         self.settings = settings
         self._memory: dict[str, _Memory] = {}
+        self._interval_ns = settings.requote_interval_ms * NS_PER_MS
+        self._move_bps = settings.requote_move_bps
         ratio = 1.0 + settings.gamma / settings.kappa
         self._c1 = log(ratio) / settings.gamma
         self._c2_squared = settings.gamma / (2.0 * settings.kappa) * ratio ** (1.0 + settings.kappa / settings.gamma)
+
+    def is_due(self, symbol: str, now_ns: int, mid_x2: int, position: int) -> bool:
+        """Look again when the position changed, the mid moved far enough or the interval has passed."""
+        memory = self._memory.get(symbol)
+        if memory is None or position != memory.quoted_position or memory.quoted_mid_x2 == 0:
+            return True
+        if now_ns - memory.ts_quoted_ns >= self._interval_ns:
+            return True
+        return abs(mid_x2 - memory.quoted_mid_x2) * BPS >= self._move_bps * memory.quoted_mid_x2
 
     def quotes(self, view: StrategyView) -> WantedQuotes | None:
         """Return one bid and one ask; a side is left out when the inventory limit is reached there."""
         market = view.market
         mid_x2 = market.mid_x2
         memory = self._memory.setdefault(market.symbol, _Memory())
-        if not self._is_due(memory, view.now_ns, mid_x2, view.position):
-            return None
         self._learn(memory, view.now_ns, mid_x2)
         memory.ts_quoted_ns, memory.quoted_mid_x2, memory.quoted_position = view.now_ns, mid_x2, view.position
         return self._wanted(view, memory)
-
-    def _is_due(self, memory: _Memory, now_ns: int, mid_x2: int, position: int) -> bool:
-        settings = self.settings
-        if position != memory.quoted_position or memory.quoted_mid_x2 == 0:
-            return True
-        if now_ns - memory.ts_quoted_ns >= settings.requote_interval_ms * NS_PER_MS:
-            return True
-        return abs(mid_x2 - memory.quoted_mid_x2) * BPS >= settings.requote_move_bps * memory.quoted_mid_x2
 
     def _learn(self, memory: _Memory, now_ns: int, mid_x2: int) -> None:
         """Update the exponentially weighted variance of the mid per second."""
