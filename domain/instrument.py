@@ -10,11 +10,13 @@ Source: HYPERLIQUID 6.2, 9.3 (venue docs "Tick and lot size", "Margin tiers").
 
 import msgspec
 
-from domain.units import MONEY_DECIMALS, MONEY_UNIT, Lots, Money, Price
+from domain.units import MONEY_DECIMALS, MONEY_UNIT, NS_PER_HOUR, Lots, Money, Price
 
 PERPETUAL_DECIMALS = 6
 SPOT_DECIMALS = 8
 SIGNIFICANT_FIGURES = 5
+MARK_AGE_NS_MAX = NS_PER_HOUR
+"""An older mark says nothing any more: the venue publishes one about every three seconds (HYPERLIQUID 9.2)."""
 NOTIONAL_MIN = Money(10 * MONEY_UNIT)
 """Smallest order value, 10 USDC. Source: HYPERLIQUID 6.3."""
 

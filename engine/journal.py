@@ -58,7 +58,8 @@ def _decoded(decoder: msgspec.msgpack.Decoder[T], record: Record) -> T:
     try:
         return decoder.decode(record.payload)
     except msgspec.MsgspecError as error:
-        raise JournalCorrupt(f"record {record.sequence} is no {record.kind.name.lower()}: {error}") from None
+        kind = record.kind.name.lower()
+        raise JournalCorrupt(f"record {record.sequence} of kind {kind} does not read: {error}") from None
 
 
 def encode_payload(message: object) -> bytes:

@@ -123,6 +123,8 @@ def _top_changed(state: EngineState, fact: TopOfBookChanged) -> None:
         _skip(state, fact.symbol, refused)
         return
     state.mark(fact.symbol, market.reference_price)
+    if state.pulse_interval_ns != state.settings.pulse_interval_ns:
+        supervision.rouse(state)
     look(state, market)
 
 
@@ -135,6 +137,8 @@ def _book_changed(state: EngineState, fact: BookChanged) -> None:
         _skip(state, fact.symbol, refused)
         return
     state.mark(fact.symbol, market.reference_price)
+    if state.pulse_interval_ns != state.settings.pulse_interval_ns:
+        supervision.rouse(state)
     look(state, market)
 
 
@@ -152,7 +156,7 @@ def _mark_changed(state: EngineState, fact: MarkChanged) -> None:
     if fact.mark_price <= 0:
         _skip(state, fact.symbol, Reason.BOOK_INVALID_LEVEL, f"mark price {fact.mark_price}")
         return
-    market.take_mark(fact)
+    market.take_mark(fact, state.now_ns)
     state.mark(fact.symbol, market.reference_price)
 
 

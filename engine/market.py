@@ -4,7 +4,7 @@ Laws: a crossed, locked or non-positive book never becomes our view; the view be
 """
 
 from domain.events import BookChanged, Level, MarkChanged, TopOfBookChanged
-from domain.instrument import Instrument
+from domain.instrument import MARK_AGE_NS_MAX, Instrument
 from domain.reasons import Reason
 from domain.units import Lots, Price, Rate
 from domain.views import MarketView
@@ -27,6 +27,7 @@ class Market:
         "mark_price",
         "mid_x2",
         "oracle_price",
+        "ts_mark_ns",
         "ts_ns",
     )
 
@@ -39,7 +40,7 @@ class Market:
         self.mark_price = self.oracle_price = 0
         self.funding_rate = 0
         self.mid_x2 = 0
-        self.ts_ns = 0
+        self.ts_ns = self.ts_mark_ns = 0
         self.is_fed = False
         self._view: MarketView | None = None
 
@@ -57,9 +58,7 @@ class Market:
             return Reason.BOOK_CROSSED
         self.bid_price, self.bid_lots, self.ask_price, self.ask_lots = bid, fact.bid_lots, ask, fact.ask_lots
         self.mid_x2 = bid + ask
-        self.ts_ns = now_ns
-        self.is_fed = True
-        self._view = None
+        self._seen(now_ns)
         return Reason.NONE
 
     def take_book(self, fact: BookChanged, now_ns: int) -> Reason:
@@ -75,13 +74,20 @@ class Market:
         self.bid_price, self.bid_lots, self.ask_price, self.ask_lots = bid, bid_lots, ask, ask_lots
         self.bids, self.asks = fact.bids, fact.asks
         self.mid_x2 = bid + ask
+        self._seen(now_ns)
+        return Reason.NONE
+
+    def _seen(self, now_ns: int) -> None:
+        """Note that prices are fresh, and forget a mark of long ago: the mid stands in for it."""
         self.ts_ns = now_ns
         self.is_fed = True
         self._view = None
-        return Reason.NONE
+        if self.ts_mark_ns and now_ns - self.ts_mark_ns > MARK_AGE_NS_MAX:
+            self.mark_price = self.oracle_price = self.ts_mark_ns = 0
 
-    def take_mark(self, fact: MarkChanged) -> None:
+    def take_mark(self, fact: MarkChanged, now_ns: int) -> None:
         """Take mark price, oracle price and funding rate."""
+        self.ts_mark_ns = now_ns
         self.mark_price, self.oracle_price, self.funding_rate = fact.mark_price, fact.oracle_price, fact.funding_rate
         self._view = None
 
@@ -111,14 +117,16 @@ class Market:
         """Return everything known, encodable."""
         return (
             *(self.bid_price, self.bid_lots, self.ask_price, self.ask_lots, self.bids, self.asks),
-            *(self.mark_price, self.oracle_price, self.funding_rate, self.ts_ns, self.is_fed),
+            *(self.mark_price, self.oracle_price, self.funding_rate, self.ts_ns, self.ts_mark_ns, self.is_fed),
         )
 
-    def restore(self, kept: MarketView, bids: tuple[Level, ...], asks: tuple[Level, ...], *, is_fed: bool) -> None:
+    def restore(
+        self, kept: MarketView, bids: tuple[Level, ...], asks: tuple[Level, ...], ts_mark_ns: int, *, is_fed: bool
+    ) -> None:
         """Replace everything by what a snapshot kept."""
         self.bid_price, self.bid_lots = kept.bid_price, kept.bid_lots
         self.ask_price, self.ask_lots = kept.ask_price, kept.ask_lots
         self.mark_price, self.oracle_price, self.funding_rate = kept.mark_price, kept.oracle_price, kept.funding_rate
         self.mid_x2, self.ts_ns = kept.mid_x2, kept.ts_ns
-        self.bids, self.asks, self.is_fed = bids, asks, is_fed
+        self.bids, self.asks, self.ts_mark_ns, self.is_fed = bids, asks, ts_mark_ns, is_fed
         self._view = None

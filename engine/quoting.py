@@ -6,6 +6,7 @@ not repeated unchanged before `denial_pause_ns` has passed.
 """
 
 from domain.commands import CancelOrder, PlaceOrder, ReplaceOrder
+from domain.identifiers import ClientOrderId
 from domain.lifecycle import State, Trigger
 from domain.modes import Mode
 from domain.notices import OrderCreated, PrecheckDecided, QuotesDecided, RiskDecided
@@ -13,7 +14,7 @@ from domain.order import Approved, Denial, OrderIntent, Quote, Side, TimeInForce
 from domain.reasons import Reason
 from domain.units import Lots, Money, Price, money_times_rate
 from engine.market import Market
-from engine.state import EngineState
+from engine.state import EngineState, Refusals
 from engine.strategy import StrategyView
 from router.maker import backed_off, plan
 from router.working_orders import Order
@@ -80,21 +81,22 @@ def show(state: EngineState, market: Market, wanted: WantedQuotes) -> None:
 
 
 def _eased(state: EngineState, market: Market, wanted: WantedQuotes) -> WantedQuotes:
-    """Return the wish, one tick further out per post-only refusal in a row on that side."""
-    symbol = market.instrument.symbol
-    buy, sell = state.refusals[symbol, Side.BUY].crossings, state.refusals[symbol, Side.SELL].crossings
-    if not (buy or sell):
+    """Return the wish, on each side as many ticks further out as recent post-only refusals ask for."""
+    symbol, now_ns = market.instrument.symbol, state.now_ns
+    buys, sells = state.refusals[symbol, Side.BUY], state.refusals[symbol, Side.SELL]
+    if now_ns >= buys.until_ns and now_ns >= sells.until_ns:
         return wanted
 
-    def ease(side: Side, quotes: tuple[Quote, ...], crossings: int) -> tuple[Quote, ...]:
-        return tuple(Quote(backed_off(side, one.price, market.instrument, crossings), one.lots) for one in quotes)
+    def ease(side: Side, quotes: tuple[Quote, ...], refusals: Refusals) -> tuple[Quote, ...]:
+        ticks = refusals.ticks_out if now_ns < refusals.until_ns else 0
+        return tuple(Quote(backed_off(side, one.price, market.instrument, ticks), one.lots) for one in quotes)
 
-    return WantedQuotes(symbol, ease(Side.BUY, wanted.bids, buy), ease(Side.SELL, wanted.asks, sell))
+    return WantedQuotes(symbol, ease(Side.BUY, wanted.bids, buys), ease(Side.SELL, wanted.asks, sells))
 
 
 def _is_paused(state: EngineState, symbol: str, side: Side, wish: Quote) -> bool:
-    refusal = state.refusals[symbol, side]
-    return state.now_ns < refusal.until_ns and refusal.wanted == (wish.price, wish.lots)
+    refusals = state.refusals[symbol, side]
+    return bool(refusals.wishes) and refusals.forbids(wish.price, wish.lots, state.now_ns)
 
 
 def _place_wish(state: EngineState, market: Market, side: Side, wish: Quote) -> None:
@@ -106,9 +108,7 @@ def _place_wish(state: EngineState, market: Market, side: Side, wish: Quote) -> 
         decision_mid_x2=market.mid_x2,
     )
     if place(state, market, intent) is None:
-        refusal = state.refusals[intent.symbol, side]
-        refusal.wanted = (wish.price, wish.lots)
-        refusal.until_ns = state.now_ns + state.settings.denial_pause_ns
+        state.pause_wish(intent.symbol, side, wish.price, wish.lots)
 
 
 def place(state: EngineState, market: Market, intent: OrderIntent) -> Order | None:
@@ -131,12 +131,8 @@ def place(state: EngineState, market: Market, intent: OrderIntent) -> Order | No
         )
     )
     notices.append(orders.move(order, Trigger.WANT, now_ns))
-    approved = _approved(state, market, intent, order, replacing_lots=0)
+    approved = _signed(state, market, intent, order, replacing_lots=0)
     if approved is None:
-        return None
-    order.lots = approved.lots
-    notices.append(orders.move(order, Trigger.APPROVE, now_ns))
-    if not _passes_precheck(state, market, approved, order, replacing_lots=0):
         return None
     notices.append(orders.move(order, Trigger.VALIDATE, now_ns))
     state.commands.append(
@@ -158,56 +154,55 @@ def place(state: EngineState, market: Market, intent: OrderIntent) -> Order | No
     return order
 
 
-def _approved(
+def _signed(
     state: EngineState, market: Market, intent: OrderIntent, order: Order, *, replacing_lots: int
 ) -> Approved | None:
-    """Ask the risk manager, tell what it said; a denial of a new order ends it."""
-    symbol = intent.symbol
+    """Ask the risk manager, then the API pre-check, and tell what they said; a refusal of a new order ends it."""
+    now_ns, notices, symbol = state.now_ns, state.notices, intent.symbol
+    view, account = market.view(), state.account()
     exposure = state.orders.exposure(symbol, state.book.position_lots(symbol))
     verdict = state.approve(
         intent,
-        market.view(),
+        view,
         exposure,
-        state.account(),
+        account,
         reducing_only=state.mode is not Mode.TRADING,
         is_killed=state.kill_switch.is_engaged and not intent.reduce_only,
-        now_ns=state.now_ns,
+        now_ns=now_ns,
         replacing_lots=replacing_lots,
         value_at_risk=state.var_marked,
     )
+    order_id = order.client_order_id
     if isinstance(verdict, Denial):
-        _tell_risk(state, order, intent, verdict.reason, Lots(0), verdict)
-        if not order.is_live:
-            state.notices.append(state.orders.move(order, Trigger.DENY, state.now_ns, verdict.reason))
+        notices.append(_risk_notice(order_id, intent, verdict.reason, Lots(0), verdict, now_ns))
+        _end_denied(state, order, verdict.reason)
         return None
     reason = Reason.NONE if verdict.lots == intent.lots else Reason.REDUCED_TO_FIT
-    _tell_risk(state, order, intent, reason, verdict.lots, None)
-    return verdict
+    notices.append(_risk_notice(order_id, intent, reason, verdict.lots, None, now_ns))
+    if not order.is_live:
+        order.lots = verdict.lots
+        notices.append(state.orders.move(order, Trigger.APPROVE, now_ns))
+    budget_left = state.budget.left_for_closing if intent.reduce_only else state.budget.left_for_orders
+    denial = state.check(verdict, view, exposure, account, budget_left, replacing_lots)
+    if denial is None:
+        notices.append(PrecheckDecided(order_id, symbol, Reason.NONE, ts_ns=now_ns))
+        return verdict
+    notices.append(PrecheckDecided(order_id, symbol, denial.reason, denial.limit, denial.observed, ts_ns=now_ns))
+    _end_denied(state, order, denial.reason)
+    return None
 
 
-def _tell_risk(
-    state: EngineState, order: Order, intent: OrderIntent, reason: Reason, lots: Lots, denial: Denial | None
-) -> None:
+def _risk_notice(
+    order_id: ClientOrderId, intent: OrderIntent, reason: Reason, lots: Lots, denial: Denial | None, now_ns: int
+) -> RiskDecided:
     limit, observed = (denial.limit, denial.observed) if denial else (0, 0)
-    state.notices.append(
-        RiskDecided(order.client_order_id, order.symbol, reason, intent.lots, lots, limit, observed, ts_ns=state.now_ns)
-    )
+    return RiskDecided(order_id, intent.symbol, reason, intent.lots, lots, limit, observed, ts_ns=now_ns)
 
 
-def _passes_precheck(
-    state: EngineState, market: Market, approved: Approved, order: Order, *, replacing_lots: int
-) -> bool:
-    """Ask the API pre-check, tell what it said; a refusal of a new order ends it."""
-    symbol = order.symbol
-    exposure = state.orders.exposure(symbol, state.book.position_lots(symbol))
-    denial = state.check(
-        approved, market.view(), exposure, state.account(), state.budget.left_for_orders, replacing_lots
-    )
-    reason, limit, observed = (denial.reason, denial.limit, denial.observed) if denial else (Reason.NONE, 0, 0)
-    state.notices.append(PrecheckDecided(order.client_order_id, symbol, reason, limit, observed, ts_ns=state.now_ns))
-    if denial is not None and not order.is_live:
+def _end_denied(state: EngineState, order: Order, reason: Reason) -> None:
+    """End a new order that was refused; one that rests keeps its life."""
+    if not order.is_live:
         state.notices.append(state.orders.move(order, Trigger.DENY, state.now_ns, reason))
-    return denial is None
 
 
 def replace(state: EngineState, market: Market, order: Order, wish: Quote) -> None:
@@ -222,8 +217,8 @@ def replace(state: EngineState, market: Market, order: Order, wish: Quote) -> No
         reduce_only=order.reduce_only,
         decision_mid_x2=market.mid_x2,
     )
-    approved = _approved(state, market, intent, order, replacing_lots=leaves)
-    if approved is None or not _passes_precheck(state, market, approved, order, replacing_lots=leaves):
+    approved = _signed(state, market, intent, order, replacing_lots=leaves)
+    if approved is None:
         cancel(state, order, Reason.REPRICED)
         return
     order.pending_price = wish.price
@@ -248,8 +243,10 @@ def replace(state: EngineState, market: Market, order: Order, wish: Quote) -> No
 
 
 def cancel(state: EngineState, order: Order, reason: Reason) -> None:
-    """Ask the venue to cancel an order, unless that was asked already."""
-    if not order.is_live or order.state is State.PENDING_CANCEL or order.cancel_reason is not Reason.NONE:
+    """Ask the venue to cancel an order, unless an answer to that is still awaited."""
+    if not order.is_live or order.state is State.PENDING_CANCEL:
+        return
+    if order.state is State.UNKNOWN and order.cancel_reason is not Reason.NONE:
         return
     order.cancel_reason = reason
     state.commands.append(CancelOrder(order.client_order_id, order.symbol, ts_ns=state.now_ns))

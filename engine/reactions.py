@@ -4,6 +4,8 @@ Laws: money first (a fill is booked before anything is thought about its order);
 because it is late, repeated or about an order we forgot; an order ends only by a fact, never by our impatience.
 """
 
+from typing import Final
+
 from domain.commands import QueryOrder
 from domain.events import (
     AccountReported,
@@ -22,14 +24,17 @@ from domain.events import (
     TransferBooked,
 )
 from domain.identifiers import NO_ORDER
-from domain.lifecycle import State, Trigger
+from domain.lifecycle import WORKING, State, Trigger
 from domain.modes import Mode, ModeTrigger
 from domain.notices import FactNoted, FillBooked, FundingBooked, KillSwitchEngaged, TransactionPosted
 from domain.reasons import Reason
 from domain.units import Lots, Money, Price
-from engine.quoting import quote
+from engine.quoting import cancel, cancel_all, quote
 from engine.state import EngineState
 from router.working_orders import Order
+
+ACCOUNT_REFUSALS: Final = frozenset({Reason.VENUE_MARGIN, Reason.VENUE_OPEN_ORDERS})
+"""Refusals of the venue that are about the account and not about the terms of the order."""
 
 
 def note(state: EngineState, fact: OrderEvent, reason: Reason, detail: str = "") -> None:
@@ -61,18 +66,25 @@ def accepted(state: EngineState, fact: OrderAccepted) -> None:
         return
     order.venue_order_id = fact.venue_order_id
     order.arrival_mid_x2 = state.markets[order.symbol].mid_x2
-    state.refusals[order.symbol, order.side].crossings = 0
     _move(state, order, Trigger.ACCEPT)
 
 
 def rejected(state: EngineState, fact: OrderRejected) -> None:
-    """The venue refused the order; after a post-only refusal the next quote of that side stands further out."""
+    """The venue refused the order.
+
+    After a post-only refusal the next quote of that side stands further out; after any other the wish has to wait,
+    and every wish of that side when another price would be refused as well.
+    """
     order = _order_of(state, fact)
     if order is None:
         return
     _move(state, order, Trigger.REJECT, fact.reason, fact.venue_text)
     if fact.reason is Reason.VENUE_POST_ONLY:
-        state.refusals[order.symbol, order.side].crossings += 1
+        state.stand_back(order)
+    elif fact.reason in ACCOUNT_REFUSALS:
+        state.pause_wish(order.symbol, order.side, 0, 0)
+    else:
+        state.pause_wish(order.symbol, order.side, order.price, order.asked_lots)
     quote(state, state.markets[order.symbol])
 
 
@@ -164,7 +176,6 @@ def replaced(state: EngineState, fact: OrderReplaced) -> None:
     order.price, order.lots = fact.price, fact.lots
     order.arrival_mid_x2 = state.markets[order.symbol].mid_x2
     _forget_replace(order)
-    state.refusals[order.symbol, order.side].crossings = 0
     _move(state, order, Trigger.CONFIRM_REPLACE)
     _end_if_filled(state, order)
 
@@ -176,7 +187,7 @@ def replace_refused(state: EngineState, fact: ReplaceRefused) -> None:
         return
     _forget_replace(order)
     if fact.reason is Reason.VENUE_POST_ONLY:
-        state.refusals[order.symbol, order.side].crossings += 1
+        state.stand_back(order)
     if _end_if_filled(state, order):
         return
     if fact.is_gone:
@@ -203,7 +214,10 @@ def expired(state: EngineState, fact: OrderExpired) -> None:
 
 
 def status_reported(state: EngineState, fact: OrderStatusReported) -> None:
-    """The venue said what became of an order in doubt. Missing fills come as facts of their own."""
+    """The venue said what became of an order in doubt. Missing fills come as facts of their own.
+
+    An order found open while the answer to its replace is missing is canceled: nobody knows which terms it has.
+    """
     order = _order_of(state, fact)
     if order is None or order.is_ended:
         return
@@ -213,6 +227,8 @@ def status_reported(state: EngineState, fact: OrderStatusReported) -> None:
             _move(state, order, Trigger.FIND_OPEN)
             if order.state is not State.PENDING_CANCEL:
                 order.cancel_reason = Reason.NONE
+            if order.pending_lots and order.state in WORKING:
+                cancel(state, order, Reason.ANSWER_TIMED_OUT)
         case OrderStatus.CANCELED:
             _move(state, order, Trigger.CONFIRM_CANCEL, order.cancel_reason)
         case OrderStatus.REJECTED:
@@ -278,3 +294,4 @@ def account_reported(state: EngineState, fact: AccountReported) -> None:
     if state.kill_switch.engage(Reason.HALTED_BY_INVARIANT, detail, flatten=False):
         state.notices.append(KillSwitchEngaged(Reason.HALTED_BY_INVARIANT, detail, ts_ns=state.now_ns))
     state.move_mode(ModeTrigger.HALT, Reason.HALTED_BY_INVARIANT, detail)
+    cancel_all(state, Reason.CANCELED_HALT)

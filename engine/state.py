@@ -29,11 +29,13 @@ from risk.exposure import Exposures
 from risk.gate import RiskGate
 from risk.kill_switch import KillSwitch, KillSwitchState
 from risk.value_at_risk import ValueAtRisk
+from router.maker import BACK_OFF_TICKS_MAX
 from router.precheck import Precheck
 from router.rate_budget import RateBudget
 from router.working_orders import Order, WorkingOrders
 
 SNAPSHOT_VERSION = 1
+REFUSALS_KEPT_MAX = 32
 
 Around = Callable[[str, Callable[..., Any]], Callable[..., Any]]
 """Takes the name of a stage of the decision and its function; returns a function that does the same."""
@@ -48,13 +50,27 @@ def untimed(stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
 class Refusals(msgspec.Struct):
     """What one side of one market was refused last, so that the same wish is not repeated at every tick.
 
-    wanted is the (price, lots) denied, until_ns when it may be wished again; crossings counts post-only refusals of
-    the venue in a row.
+    wishes are (price, lots, when it may be wished again) of what we denied or the venue refused, at price 0 anything
+    on that side. ticks_out is how far our quotes stand back after post-only refusals, until until_ns; refused_ns is when
+    the last of them came.
     """
 
-    wanted: tuple[int, int] = (0, 0)
+    wishes: list[tuple[int, int, int]] = []
+    ticks_out: int = 0
+    refused_ns: int = 0
     until_ns: int = 0
-    crossings: int = 0
+
+    def remember(self, price: int, lots: int, now_ns: int, until_ns: int) -> None:
+        """Do not repeat this wish before until_ns; of the wishes still waiting, only the latest are kept."""
+        waiting = [wish for wish in self.wishes if now_ns < wish[2]]
+        self.wishes = [*waiting[1 - REFUSALS_KEPT_MAX :], (price, lots, until_ns)]
+
+    def forbids(self, price: int, lots: int, now_ns: int) -> bool:
+        """Say whether this wish was refused and has to wait."""
+        return any(
+            now_ns < until_ns and (refused == 0 or (refused == price and size == lots))
+            for refused, size, until_ns in self.wishes
+        )
 
 
 class EngineState:
@@ -82,10 +98,12 @@ class EngineState:
         self.order_sequence = 0
         self.marks: dict[str, int] = dict.fromkeys(self.instruments, 0)
         self.marks_version = 0
+        self.pulse_interval_ns = settings.pulse_interval_ns
         self.wanted: dict[str, WantedQuotes] = {}
         self.refusals = {(symbol, side): Refusals() for symbol in self.instruments for side in Side}
         self.slippage = 0
         self.warned: set[Reason] = set()
+        self.is_ledger_behind = False
         self.equity_marked = 0
         self.var_marked = Money(0)
         self.commands: list[Command] = []
@@ -126,11 +144,32 @@ class EngineState:
         )
 
     def move_mode(self, trigger: ModeTrigger, reason: Reason = Reason.NONE, detail: str = "") -> None:
-        """Move the mode and tell; a move to the same mode is silent."""
+        """Move the mode and tell; a move to the same mode is silent. Trading without a ledger only reduces."""
         before = self.mode
         self.mode = next_mode(before, trigger)
         if self.mode is not before:
             self.notices.append(ModeChanged(before, self.mode, reason, detail, ts_ns=self.now_ns))
+        if self.mode is Mode.TRADING and self.is_ledger_behind:
+            self.move_mode(ModeTrigger.REDUCE, Reason.LEDGER_BEHIND)
+
+    def stand_back(self, order: Order) -> None:
+        """Take a post-only refusal: one tick out, twice as far after each further one, until denial_pause_ns later.
+
+        An order that left before the last refusal came knew nothing of it and does not count again. When even the
+        largest step is refused, our view of the market is too old to quote on: then the wish has to wait.
+        """
+        refusals = self.refusals[order.symbol, order.side]
+        if order.ts_asked_ns < refusals.refused_ns:
+            return
+        before = refusals.ticks_out if self.now_ns < refusals.until_ns else 0
+        if before == BACK_OFF_TICKS_MAX:
+            self.pause_wish(order.symbol, order.side, 0, 0)
+        refusals.ticks_out = min(max(2 * before, 1), BACK_OFF_TICKS_MAX)
+        refusals.refused_ns, refusals.until_ns = self.now_ns, self.now_ns + self.settings.denial_pause_ns
+
+    def pause_wish(self, symbol: str, side: Side, price: int, lots: int) -> None:
+        """Remember that a wish was refused: it is not repeated before denial_pause_ns has passed, at price 0 no other."""
+        self.refusals[symbol, side].remember(price, lots, self.now_ns, self.now_ns + self.settings.denial_pause_ns)
 
     def snapshot(self) -> bytes:
         """Return everything remembered as JSON bytes, canonical: equal states give equal bytes."""
@@ -140,9 +179,11 @@ class EngineState:
             "now_ns": self.now_ns,
             "order_sequence": self.order_sequence,
             "slippage": self.slippage,
+            "pulse_interval_ns": self.pulse_interval_ns,
             "equity_marked": self.equity_marked,
             "var_marked": self.var_marked,
             "warned": sorted(int(reason) for reason in self.warned),
+            "is_ledger_behind": self.is_ledger_behind,
             "markets": {symbol: market.snapshot() for symbol, market in sorted(self.markets.items())},
             "marks": dict(sorted(self.marks.items())),
             "refusals": {f"{symbol}/{int(side)}": one for (symbol, side), one in sorted(self.refusals.items())},
@@ -170,7 +211,9 @@ class EngineState:
         self.now_ns, self.order_sequence = kept["now_ns"], kept["order_sequence"]
         self.slippage, self.equity_marked = kept["slippage"], kept["equity_marked"]
         self.var_marked = kept["var_marked"]
+        self.pulse_interval_ns = kept["pulse_interval_ns"]
         self.warned = {Reason(code) for code in kept["warned"]}
+        self.is_ledger_behind = kept["is_ledger_behind"]
         self.marks = kept["marks"]
         for symbol, market in kept["markets"].items():
             self._restore_market(symbol, market)
@@ -188,12 +231,13 @@ class EngineState:
         self.strategy.restore(kept["strategy"]["memory"])
 
     def _restore_market(self, symbol: str, kept: list[Any]) -> None:
-        bid, bid_lots, ask, ask_lots, bids, asks, mark, oracle, rate, ts_ns, is_fed = kept
-        view = MarketView(symbol, Price(bid), Lots(bid_lots), Price(ask), Lots(ask_lots), Price(mark), Price(oracle),
-                          Rate(rate), ts_ns)  # fmt: skip
-        self.markets[symbol].restore(
-            view, tuple((p, s) for p, s in bids), tuple((p, s) for p, s in asks), is_fed=is_fed
+        bid, bid_lots, ask, ask_lots, bids, asks, mark, oracle, rate, ts_ns, ts_mark_ns, is_fed = kept
+        view = MarketView(
+            *(symbol, Price(bid), Lots(bid_lots), Price(ask), Lots(ask_lots)),
+            *(Price(mark), Price(oracle), Rate(rate), ts_ns),
         )
+        depth = [tuple((price, lots) for price, lots in side) for side in (bids, asks)]
+        self.markets[symbol].restore(view, depth[0], depth[1], ts_mark_ns, is_fed=is_fed)
 
     def digest(self) -> str:
         """Return the SHA-256 of the snapshot."""

@@ -3,6 +3,8 @@
 The pulse is a timer like any other, so it comes at the same moments live and in a backtest.
 """
 
+from typing import Final
+
 from domain.commands import QueryAccount, WakeAt
 from domain.errors import IllegalTransition
 from domain.events import (
@@ -15,16 +17,27 @@ from domain.events import (
     StopRequested,
 )
 from domain.identifiers import NO_ORDER
+from domain.lifecycle import WORKING
 from domain.modes import MODE_RULES, Mode, ModeTrigger
 from domain.notices import AccountMarked, FactNoted, KillSwitchEngaged, KillSwitchReset, LimitWarned
 from domain.reasons import Reason
-from domain.units import Money, Rate
-from engine.quoting import cancel_all, flatten, quote
+from domain.units import NS_PER_SECOND, Money, Rate
+from engine.quoting import cancel, cancel_all, flatten, quote
 from engine.reactions import ask_fate, doubt
 from engine.state import EngineState
 from engine.timers import PULSE
 from risk.breakers import evaluate
 from router.recovery import inquiries
+
+NOTHING_RESTS: Final = {
+    Mode.HALTED: Reason.CANCELED_HALT,
+    Mode.PAUSED: Reason.NOT_WANTED,
+    Mode.STOPPING: Reason.CANCELED_SHUTDOWN,
+}
+"""Modes in which no quote may rest, and why it is canceled there."""
+
+
+SILENT_PULSE_NS_MAX = 900 * NS_PER_SECOND
 
 
 def run_started(state: EngineState, fact: RunStarted) -> None:
@@ -36,16 +49,35 @@ def run_started(state: EngineState, fact: RunStarted) -> None:
 
 
 def _ask_pulse(state: EngineState) -> None:
-    state.commands.append(WakeAt(state.now_ns + state.settings.pulse_interval_ns, PULSE, ts_ns=state.now_ns))
+    state.commands.append(WakeAt(state.now_ns + state.pulse_interval_ns, PULSE, ts_ns=state.now_ns))
+
+
+def _slow_down(state: EngineState) -> None:
+    """While every market is silent and nothing of ours is live, look ever more rarely."""
+    age_ns_max = state.settings.limits.market_data_age_ns_max
+    is_silent = all(market.is_stale(state.now_ns, age_ns_max) for market in state.markets.values())
+    if is_silent and state.orders.open_count == 0 and not state.kill_switch.flatten:
+        state.pulse_interval_ns = max(
+            min(2 * state.pulse_interval_ns, SILENT_PULSE_NS_MAX), state.settings.pulse_interval_ns
+        )
+
+
+def rouse(state: EngineState) -> None:
+    """A market speaks again: pulse at the usual interval from here on."""
+    state.pulse_interval_ns = state.settings.pulse_interval_ns
+    _ask_pulse(state)
 
 
 def pulse(state: EngineState) -> None:
     """Look at everything that changes by time alone."""
+    _slow_down(state)
     _ask_pulse(state)
     _pull_stale_quotes(state)
+    _pull_leftovers(state)
     _doubt_the_unanswered(state)
-    mark_account(state)
-    if state.kill_switch.is_engaged and state.kill_switch.flatten:
+    if state.book.transaction_count:
+        mark_account(state)
+    if state.kill_switch.is_engaged and state.kill_switch.flatten and state.mode is not Mode.STOPPING:
         flatten(state)
     for market in state.markets.values():
         quote(state, market)
@@ -56,6 +88,16 @@ def _pull_stale_quotes(state: EngineState) -> None:
     for symbol, market in state.markets.items():
         if state.orders.live(symbol) and market.is_stale(state.now_ns, age_ns_max):
             cancel_all(state, Reason.CANCELED_STALE_DATA, symbol)
+
+
+def _pull_leftovers(state: EngineState) -> None:
+    """Cancel again what rests although nothing should: the first cancel was refused, lost, or met a doubt."""
+    reason = NOTHING_RESTS.get(state.mode)
+    if reason is None:
+        return
+    for order in state.orders.every_live():
+        if order.state in WORKING and not order.reduce_only:
+            cancel(state, order, reason)
 
 
 def _doubt_the_unanswered(state: EngineState) -> None:
@@ -78,7 +120,7 @@ def mark_account(state: EngineState) -> None:
     state.drawdown.update(totals.equity, now_ns)
     account = state.account()
     positions = tuple(
-        (symbol, lots, book.position_cost(symbol), _unrealized(state, symbol, lots))
+        (symbol, lots, book.position_cost(symbol), book.totals_of(symbol, state.marks).unrealized)
         for symbol, lots in sorted(book.open_positions().items())
         if lots
     )
@@ -107,11 +149,6 @@ def mark_account(state: EngineState) -> None:
         )
     )
     _watch_breakers(state, ratio)
-
-
-def _unrealized(state: EngineState, symbol: str, lots: int) -> int:
-    worth = lots * state.marks[symbol] * state.instruments[symbol].money_per_unit
-    return worth - state.book.position_cost(symbol)
 
 
 def _watch_breakers(state: EngineState, ratio: Rate) -> None:
@@ -144,7 +181,7 @@ def operator_halted(state: EngineState, fact: OperatorHalted) -> None:
         state.notices.append(KillSwitchEngaged(Reason.HALTED_BY_OPERATOR, fact.detail, ts_ns=state.now_ns))
     state.move_mode(ModeTrigger.HALT, Reason.HALTED_BY_OPERATOR, fact.detail)
     cancel_all(state, Reason.CANCELED_HALT)
-    if fact.flatten:
+    if fact.flatten and state.mode is not Mode.STOPPING:
         flatten(state)
 
 
@@ -177,7 +214,8 @@ def _decline(state: EngineState, trigger: ModeTrigger) -> None:
 
 
 def ledger_fell_behind(state: EngineState, fact: LedgerFellBehind) -> None:
-    """What is traded must be booked: add no risk until the SQL ledger keeps up."""
+    """What is traded must be booked: add no risk until the SQL ledger keeps up, in whatever mode we hear of it."""
+    state.is_ledger_behind = True
     if state.mode in MODE_RULES[ModeTrigger.REDUCE]:
         state.move_mode(ModeTrigger.REDUCE, Reason.LEDGER_BEHIND, f"{fact.backlog} notices are not stored yet")
         cancel_all(state, Reason.LEDGER_BEHIND)
@@ -186,6 +224,7 @@ def ledger_fell_behind(state: EngineState, fact: LedgerFellBehind) -> None:
 def ledger_caught_up(state: EngineState, fact: LedgerCaughtUp) -> None:
     """Trade as before."""
     del fact
+    state.is_ledger_behind = False
     if state.mode in MODE_RULES[ModeTrigger.RECOVER]:
         state.move_mode(ModeTrigger.RECOVER)
 

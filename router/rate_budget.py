@@ -2,7 +2,7 @@
 
 Why it exists: an address that has used up its budget is slowed to one action in ten seconds; a bot that learns of it
 from a refusal can no longer take its quotes off the market. So orders stop a little before the end, and what is left
-belongs to cancels.
+belongs to cancels and to reduce-only orders that close a position.
 
 Source: HYPERLIQUID 7.2: 10,000 requests and one more per USDC traded; every order, replace and cancel counts one,
 whatever its answer; cancels may go on to min(limit + 100,000, 2 * limit). Read 2026-11-20.
@@ -63,6 +63,11 @@ class RateBudget:
         """Requests that may still be orders or replaces; 0 when only cancels may go."""
         left = requests_allowed(self._requests_initial, self._traded) - self._reserve - self._spent
         return max(left, 0)
+
+    @property
+    def left_for_closing(self) -> int:
+        """Requests that may still be orders which only close a position: the reserve is theirs too."""
+        return max(requests_allowed(self._requests_initial, self._traded) - self._spent, 0)
 
     @property
     def left_for_cancels(self) -> int:

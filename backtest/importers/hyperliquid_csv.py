@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from backtest.importers.reading import Scaled, decimals_in, first_line, rows_of, unix_ms, unix_seconds
+from backtest.importers.reading import Scaled, decimals_in, files_in, first_line, rows_of, unix_ms, unix_seconds
 from backtest.importers.recording import Recording, Refusals, chosen, gap_notes, ordered, with_clock_mended
 from backtest.importers.venues import hyperliquid_perpetual
 from domain.errors import DataInvalid
@@ -104,9 +104,9 @@ def load(path: Path, coin: str | None = None) -> Recording:
 def _files(path: Path) -> dict[tuple[str, str], list[Path]]:
     """Return the files of a path by (kind, coin)."""
     files: dict[tuple[str, str], list[Path]] = {}
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+    for file in files_in(path):
         matched = FILE_NAME.match(file.name)
-        if matched and file.is_file():
+        if matched:
             files.setdefault((matched[1], matched[2]), []).append(file)
     return files
 

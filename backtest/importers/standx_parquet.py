@@ -110,14 +110,28 @@ def _table(file: Path, kind: str) -> Any:
     """Return the columns we need of a file; raises DataInvalid when it is no such file."""
     columns = BOOK_COLUMNS if kind == "orderbook" else TRADE_COLUMNS
     try:
-        found = pq.read_schema(file).names
-        missing = [name for name in columns if name not in found]
+        schema = pq.read_schema(file)
+        missing = [name for name in columns if name not in schema.names]
         if missing:
             raise DataInvalid(str(file), f"wrong columns (missing {', '.join(missing)})")
-        return pq.read_table(file, columns=list(columns))
-    except (pa.ArrowException, OSError) as trouble:
+        strange = [name for name in columns if not _holds_numbers(name, schema.field(name).type)]
+        if strange:
+            raise DataInvalid(str(file), f"wrong columns ({', '.join(strange)}: expected floats)")
+        table = pq.read_table(file, columns=list(columns))
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as trouble:
         first = str(trouble).partition("\n")[0]
         raise DataInvalid(str(file), f"not readable as parquet ({first})") from None
+    return table
+
+
+def _holds_numbers(name: str, kind: Any) -> bool:
+    """Say whether a column that should hold floats, or lists of them, does; other columns are not asked."""
+    if name in {"price", "quantity"}:
+        return bool(pa.types.is_floating(kind))
+    if name.endswith(("_prices", "_quantities")):
+        return bool(pa.types.is_list(kind) and pa.types.is_floating(kind.value_type))
+    return True
 
 
 def _texts(

@@ -9,7 +9,7 @@ is not reduce-only. Nothing here moves money.
 
 from collections.abc import Iterator
 
-from domain.instrument import Instrument
+from domain.instrument import MARK_AGE_NS_MAX, Instrument
 from domain.units import format_scaled
 from exchange.orderbook.book import UNSEEN, BookSide, VisibleBook
 from exchange.simulated.accounts import VenueOrder
@@ -36,6 +36,7 @@ class Market:
         "sells",
         "symbol",
         "taken",
+        "ts_mark_ns",
         "whole",
     )
 
@@ -57,6 +58,12 @@ class Market:
         self.mark_price = self.oracle_price = 0
         self.funding_rate = 0
         self.has_funding = False
+        self.ts_mark_ns = 0
+
+    def age(self, ts_ns: int) -> None:
+        """Forget a mark and oracle price of long ago."""
+        if self.ts_mark_ns and ts_ns - self.ts_mark_ns > MARK_AGE_NS_MAX:
+            self.mark_price = self.oracle_price = self.ts_mark_ns = 0
 
     def resting(self, side: int) -> list[VenueOrder]:
         """Return our orders on one side, first in line first."""

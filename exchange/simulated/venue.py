@@ -74,12 +74,14 @@ class Venue:
 
     def _on_top(self, market: Market, event: TopOfBookChanged, ts_ns: int) -> None:
         """Take new best prices."""
+        market.age(ts_ns)
         market.book.take_top(event)
         if market.has_orders or market.taken:
             self._on_book(market, ts_ns, is_snapshot=False)
 
     def _on_snapshot(self, market: Market, event: BookChanged, ts_ns: int) -> None:
         """Take a full book."""
+        market.age(ts_ns)
         market.book.take_book(event)
         if market.has_orders or market.taken:
             self._on_book(market, ts_ns, is_snapshot=True)
@@ -91,8 +93,9 @@ class Venue:
             self.desk.ts_ns = ts_ns
             self.desk.execute(market, filled_by_print(market, price, event.lots, event.side))
 
-    def _on_mark(self, market: Market, event: MarkChanged, _ts_ns: int) -> None:
+    def _on_mark(self, market: Market, event: MarkChanged, ts_ns: int) -> None:
         """Take mark, oracle and funding rate as they stand."""
+        market.ts_mark_ns = ts_ns
         market.mark_price, market.oracle_price = event.mark_price, event.oracle_price
         market.funding_rate, market.has_funding = event.funding_rate, True
 

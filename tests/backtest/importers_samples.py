@@ -105,7 +105,7 @@ def ticker_message(ms: int, bid: str = "100.0", ask: str = "100.1", *, is_spot: 
 def tick_message(ms: int, number: int = 1, *, is_buyer_maker: bool = True, kind: str = "MARKET") -> str:
     """A `trade` of Binance."""
     data = {"e": "trade", "E": START_MS + ms, "T": START_MS + ms, "s": "BTCUSDT", "t": number, "p": "100.0"}
-    return received(ms, {"stream": "btcusdt@trade", "data": data | {"q": "0.250", "X": kind, "m": is_buyer_maker}})
+    return received(ms, {"stream": "btcusdt@trade", "data": data | {"q": "0.125", "X": kind, "m": is_buyer_maker}})
 
 
 def mark_message(ms: int) -> str:

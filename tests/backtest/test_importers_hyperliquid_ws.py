@@ -138,7 +138,7 @@ def too_short(path):
     ("make", "expected"),
     [
         (lambda path: path, "no such file or folder"),
-        (lambda path: write(path), "holds no market data"),
+        (write, "holds no market data"),
         (lambda path: write(path, '{"channel": "pong"}'), "holds no market data"),
         (too_short, r"compressed data is cut off after line \d+"),
         (lambda path: write(path, "x", at(1, book_message())), "line 1: not valid JSON"),

@@ -197,6 +197,23 @@ def test_ledger_behind_reduces_only_until_it_caught_up() -> None:
     play >> top("100000", "100001", at(5)) << [PlaceOrder]
 
 
+def test_pulse_slows_down_while_every_market_is_silent_and_comes_back_with_it() -> None:
+    engine = trading_engine()
+    engine.step(top("100000", "100001", at(1)))
+
+    def waits(seconds: float) -> float:
+        (wake,) = (one for one in engine.step(pulse(seconds)).commands if isinstance(one, WakeAt))
+        return (wake.ts_wake_ns - at(seconds)) / 1e9
+
+    assert waits(2) == 1
+    assert [waits(10), waits(12), waits(16), waits(24), waits(40)] == [2, 4, 8, 16, 32]
+    assert [waits(1000 * number) for number in range(1, 7)] == [64, 128, 256, 512, 900, 900]
+    (roused,) = engine.step(top("100000", "100001", at(6500))).commands
+    assert roused == WakeAt(at(6501), PULSE, ts_ns=at(6500))
+    assert engine.step(top("100000", "100001", at(6500.1))).commands == ()
+    assert waits(6501) == 1
+
+
 def test_account_that_does_not_match_the_book_halts() -> None:
     engine = trading_engine()
     stranger = AccountReported(usd("1"), (), ts_event_ns=at(1), ts_recv_ns=at(1))
@@ -205,6 +222,17 @@ def test_account_that_does_not_match_the_book_halts() -> None:
 
     assert reasons(play, KillSwitchEngaged) == [Reason.HALTED_BY_INVARIANT]
     assert engine.state.mode is Mode.HALTED
+
+
+def test_mark_of_long_ago_gives_way_to_the_mid() -> None:
+    engine = trading_engine()
+    engine.step(MarkChanged("BTC", price("28000"), price("28000"), ts_event_ns=at(1), ts_recv_ns=at(1)))
+    engine.step(top("60000", "60002", at(3600)))
+    assert engine.state.marks["BTC"] == price("28000")
+
+    engine.step(top("60000", "60002", at(3602)))
+
+    assert engine.state.marks["BTC"] == price("60001")
 
 
 def test_opening_statement_with_positions_is_adopted() -> None:

@@ -1,4 +1,4 @@
-"""Rules 31 to 36 of docs/FILLS.md: fees, funding, margin at the fill, statements and queries."""
+"""Rules 31 to 37 of docs/FILLS.md: fees, funding, margin at the fill, statements and queries."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from domain.order import Side
 from domain.reasons import Reason
 from domain.units import MONEY_UNIT, NS_PER_HOUR, NS_PER_MS, Money, Rate
 from exchange.simulated.settings import LatencySettings
-from tests.exchange.exchange_builders import ASK, BID, START_NS, TICK, Scene, at, deep_book, mark, top, trade
+from tests.exchange.exchange_builders import ASK, BID, START_NS, TICK, Scene, at, book, deep_book, mark, top, trade
 
 CASH = 10_000 * MONEY_UNIT
 HALF_HOUR_MS = 1_800_000
@@ -142,7 +142,7 @@ def test_rule_34_the_statement_follows_the_facts_handed_out() -> None:
     assert statement is scene.port.statement()
 
 
-def test_rule_35_a_query_says_what_became_of_an_order() -> None:
+def test_rule_36_a_query_says_what_became_of_an_order() -> None:
     feed = [deep_book(0), trade(3, BID, 130), trade(6, ASK + TICK, 1, Side.BUY)]
     scene = Scene(*feed).place(1, 1).place(2, 1, Side.SELL, ASK, 50).place(3, 1, lots=1).place(4, 1).cancel(4, 2)
     scene.take(5, 2, Side.BUY, ASK, 400)
@@ -172,7 +172,7 @@ def test_rule_35_a_query_says_what_became_of_an_order() -> None:
         ([(Side.SELL, 100), (Side.SELL, 50), (Side.BUY, 160)], 10, 10 * ASK * 100),
     ],
 )
-def test_rule_36_the_account_report_names_cash_positions_and_entry_cost(steps, lots: int, cost: int) -> None:
+def test_rule_37_the_account_report_names_cash_positions_and_entry_cost(steps, lots: int, cost: int) -> None:
     scene = Scene(deep_book(0, lots=1000), taker_rate=Rate(0))
     for number, (side, size) in enumerate(steps, start=1):
         scene.take(number, number, side, ASK if side is Side.BUY else BID, size)
@@ -183,7 +183,17 @@ def test_rule_36_the_account_report_names_cash_positions_and_entry_cost(steps, l
     assert Money(CASH - spent) == report.cash
 
 
-def test_rule_36_a_flat_account_has_no_positions() -> None:
+def test_rule_37_a_flat_account_has_no_positions() -> None:
     scene = Scene(deep_book(0)).take(1, 1, Side.BUY, ASK, 50).take(2, 2, Side.SELL, BID, 50).report(3).run()
     assert () == scene.facts[-1].positions
     assert {} == scene.port.statement().positions
+
+
+def test_rule_35_a_mark_of_long_ago_is_forgotten_when_the_book_speaks() -> None:
+    late = HALF_HOUR_MS * 2 + 1
+    twice = (2 * BID, 100), (2 * ASK, 100)
+    feed = [deep_book(0), mark(0, BID), book(late, (twice[0],), (twice[1],)), top(late + 5000, 2 * BID, 100, 2 * ASK)]
+    young = [deep_book(0), mark(3, BID), *feed[2:]]
+
+    assert "OrderAccepted" in Scene(*feed).place(1, late + 10, price=2 * BID - 2 * TICK, lots=100).run().story(1)
+    assert "OrderRejected" in Scene(*young).place(1, late + 10, price=2 * BID - 2 * TICK, lots=100).run().story(1)
