@@ -16,27 +16,30 @@ import msgspec
 from backtest.runner import Driver
 from backtest.tally import Tally
 from bot.admin.server import AdminPages, AdminServer
+from bot.asking import NOTE
 from bot.clock import monotonic_ns, now_ns
 from bot.config import HatConfig, config_hash, engine_settings, ledger_url, log_path, redacted, strategy, venue_settings
-from bot.journal_file import JournalFile
+from bot.journal_file import JournalFile, JournalUnwritable
 from bot.loop import run_paced
 from bot.markets import OpenedMarket
 from bot.projection import Projection
 from bot.revision import code_revision
 from bot.run_ids import derived_run_id
+from bot.state_lock import StateLock
 from bot.watch import Watch
 from domain.commands import Command
 from domain.errors import ConfigInvalid, InvariantBroken
 from domain.events import Event, LedgerCaughtUp, LedgerFellBehind
-from domain.units import NS_PER_SECOND
+from domain.units import NS_PER_SECOND, Money, format_money
 from engine.machine import Engine, Outcome
 from exchange.simulated.exchange import SimulatedExchange
 from ledger.rows import RunRecord, run_key
 from ledger.store import LedgerStore
+from monitoring.health import Condition
 from monitoring.logs import EventLog
-from monitoring.measure import Measurements
+from monitoring.measure import Measurements, ProcessError
 from monitoring.observe import Observation, Observer, Stopwatch
-from monitoring.records import Describer
+from monitoring.records import Describer, Level
 from monitoring.spans import SpanSink
 
 FLUSH_SECONDS = 10
@@ -50,6 +53,7 @@ class PaperBot:
         self.config = config
         self.market = market
         self.state_dir = ready_state_dir(config)
+        self._lock = StateLock(self.state_dir)
         self.run_id = derived_run_id(market.name, config.bot.seed, now_ns(), os.getpid())
         settings = engine_settings(config, self.run_id, market.instruments)
         instruments = {one.symbol: one for one in market.instruments}
@@ -58,7 +62,6 @@ class PaperBot:
         exchange = SimulatedExchange(instruments, market.feed, venue_settings(config))
         self.tally = Tally()
         self.store = LedgerStore(ledger_url(config))
-        self.store.begin_run(run_record(config, market, "run", self.engine))
         self.projection = Projection(self.store)
         self.log = EventLog(log_path(config), config.monitoring.log_level)
         describer = Describer(instruments)
@@ -68,10 +71,6 @@ class PaperBot:
             endpoint=config.monitoring.otlp_endpoint or None,
         )
         self.observer = Observer(Measurements(instruments), describer, self.log, spans)
-        self.journal = JournalFile(
-            self.state_dir / "journal" / f"{run_key(self.run_id)}.journal",
-            {"version": 1, "run_id": run_key(self.run_id), "config": redacted(config), "code": code_revision()},
-        )
         self.watch = Watch(self.engine, self.observer, self.projection)
         pages = AdminPages(
             metrics=self._metrics,
@@ -80,14 +79,33 @@ class PaperBot:
             failed=self._page_failed,
         )
         self.admin = AdminServer(pages, config.monitoring.host, config.monitoring.port)
+        self.journal = JournalFile(
+            self.state_dir / "journal" / f"{run_key(self.run_id)}.journal",
+            {"version": 1, "run_id": run_key(self.run_id), "config": redacted(config), "code": code_revision()},
+        )
+        # Last of all: a bot that was refused leaves no run in the ledger.
+        self.store.begin_run(run_record(config, market, "run", self.engine))
         step = self._stopwatch.timed("step", self.engine.step)
         self.driver = Driver(self.engine, exchange, watch=self._watch, record=self._record, step=step)
         self._started = 0
         self._is_behind = False
+        self._stop = Flag()
+        self._unwritable: JournalUnwritable | None = None
 
     def _record(self, event: Event, commands: tuple[Command, ...]) -> None:
-        """Append to the journal, before any command leaves."""
-        self.journal.append(event, commands)
+        """Append to the journal, before any command leaves; a journal that cannot be written stops the bot.
+
+        What it still does then, without a journal, is to cancel every order.
+        """
+        if self._unwritable is not None:
+            return
+        try:
+            self.journal.append(event, commands)
+        except JournalUnwritable as error:
+            self._unwritable = error
+            self._stop.set()
+            self.observer.measurements.take_error(ProcessError.JOURNAL)
+            self.log.system("journal_failed", self.driver.now_ns, {"problem": str(error)}, Level.CRITICAL)
 
     def _watch(self, event: Event, outcome: Outcome) -> None:
         """Hand one step to everybody who watches; appends only."""
@@ -110,22 +128,29 @@ class PaperBot:
     ) -> dict[str, Any]:
         """Trade until the data end, the time is over or stop is set; return the summary.
 
-        Raises: InvariantBroken when a law of the house did not hold; everything is flushed first.
+        Raises: InvariantBroken when a law of the house did not hold, JournalUnwritable when the disk was full;
+        everything is canceled and flushed first.
         """
         self._started = monotonic_ns()
+        self._stop = stop
         self.log.forward_libraries(now_ns)
         self.observer.start()
         self.projection.start()
         self.admin.start()
-        note = self.state_dir / "bot.json"
-        note.write_text(msgspec.json.encode({"pid": os.getpid(), "url": self.admin.url}).decode(), encoding="utf-8")
         self.log.system(
             "startup", self.market.start_ns or now_ns(), {"run_id": run_key(self.run_id), "market": self.market.name}
         )
+        note = self.state_dir / NOTE
         try:
+            write_note(note, self.admin.url)
             ended = run_paced(self.driver, speed=speed, for_ns=for_ns, stop=stop, beat=self._beat(refresh))
         finally:
             flushed = self._close(note)
+        if self._unwritable is not None:
+            raise JournalUnwritable(
+                f"{self._unwritable}; {self.engine.state.orders.open_count} orders are open, "
+                f"{self.projection.backlog} notices are not in the ledger"
+            )
         summary = self.summary()
         summary["ended"] = ended
         if not flushed or not self.driver.is_done:
@@ -163,6 +188,7 @@ class PaperBot:
         self.observer.stop(FLUSH_SECONDS)
         self.store.close()
         self.journal.close()
+        self._lock.release()
         return stored
 
     def summary(self) -> dict[str, Any]:
@@ -171,16 +197,32 @@ class PaperBot:
         summary = self.tally.summary(self.engine.state, seconds, self.store.place, str(self.log.path))
         summary["run_id"] = run_key(self.run_id)
         summary["journal"] = str(self.journal.path)
+        summary["data"] = self.market.name
+        summary["market_seconds"] = round(self.market_seconds, 3)
+        summary["proofs"] = self.driver.checks
         return summary
+
+    @property
+    def market_seconds(self) -> float:
+        """How much market time has passed since the start."""
+        return max(0, self.engine.state.now_ns - self.market.start_ns) / NS_PER_SECOND
 
     def status(self) -> dict[str, Any]:
         """Return what `hat status` shows: the figures of the last pulse. Called on a thread of the admin server."""
+        health = self.watch.health()
+        tally = self.tally
         return {
             "run_id": run_key(self.run_id),
             "market": self.market.name,
+            "market_seconds": round(self.market_seconds, 3),
             "pid": os.getpid(),
             "url": self.admin.url,
-            "health": self.watch.health().status.value,
+            "health": health.status.value,
+            "trouble": {one.name: one.detail for one in health.components if one.condition is not Condition.READY},
+            **{name: getattr(tally, name) for name in ("orders", "fills", "canceled", "rejected", "denied")},
+            "maker_ratio": tally.maker_ratio,
+            "fill_rate": tally.fill_rate,
+            "volume": format_money(Money(tally.volume)),
             **self.watch.figures(),
         }
 
@@ -197,6 +239,16 @@ def run_record(config: HatConfig, market: OpenedMarket, command: str, engine: En
         started_ns=market.start_ns,
         instruments=market.instruments,
     )
+
+
+def write_note(note: Path, url: str) -> None:
+    """Write down where a bot listens, whole or not at all. Raises: ConfigInvalid when the place cannot be written."""
+    fresh = note.with_suffix(".new")
+    try:
+        fresh.write_bytes(msgspec.json.encode({"pid": os.getpid(), "url": url}))
+        fresh.replace(note)
+    except OSError as error:
+        raise ConfigInvalid("bot.state_dir", str(note), f"a place that can be written ({error.strerror})") from None
 
 
 def ready_state_dir(config: HatConfig) -> Path:

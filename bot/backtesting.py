@@ -12,6 +12,7 @@ from bot.config import HatConfig, config_hash, engine_settings, log_path, strate
 from bot.markets import OpenedMarket
 from bot.projection import Projection
 from bot.run_ids import derived_run_id
+from bot.state_lock import StateLock
 from domain.errors import ConfigInvalid
 from domain.events import Event
 from domain.units import NS_PER_SECOND
@@ -34,7 +35,7 @@ def run_backtest(
     data replaces them.
     """
     run_id = derived_run_id("backtest", market.name, config_hash(config))
-    place = _place(ready_state_dir(config), market.name)
+    place, lock = _place(ready_state_dir(config), market.name)
     engine = Engine(engine_settings(config, run_id, market.instruments), strategy(config))
     instruments = {one.symbol: one for one in market.instruments}
     exchange = SimulatedExchange(instruments, market.feed, venue_settings(config))
@@ -62,6 +63,7 @@ def run_backtest(
     finally:
         store.close()
         log.close()
+        lock.release()
     seconds = (monotonic_ns() - started) / NS_PER_SECOND
     summary = tally.summary(engine.state, seconds, str(ledger), str(log.path))
     summary["data"] = market.name
@@ -72,12 +74,13 @@ def run_backtest(
     return summary
 
 
-def _place(state_dir: Path, name: str) -> Path:
-    """Return an empty folder for one backtest."""
+def _place(state_dir: Path, name: str) -> tuple[Path, StateLock]:
+    """Return an empty folder for one backtest, and the right to write into it."""
     safe = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in name).strip(".") or "data"
     place = state_dir / "backtests" / safe
     try:
         place.mkdir(parents=True, exist_ok=True)
+        lock = StateLock(place)
         for tail in LEFTOVERS:
             (place / f"ledger.db{tail}").unlink(missing_ok=True)
         (place / "hat.log").unlink(missing_ok=True)
@@ -85,4 +88,4 @@ def _place(state_dir: Path, name: str) -> Path:
         raise ConfigInvalid(
             "bot.state_dir", str(place), f"a directory that can be written ({error.strerror})"
         ) from None
-    return place
+    return place, lock

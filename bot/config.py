@@ -152,6 +152,11 @@ def _refuse_unknown_sections(from_file: Mapping[str, Any]) -> None:
                 known = [PREFIX + section.upper() for section in sections]
                 expected = f"a known section; {_nearest(PREFIX + name.upper(), known)}"
                 raise ConfigInvalid(variable, _shown(variable, value), expected)
+        for section, field in sections.items():
+            key = variable.lower().removeprefix(f"{PREFIX}{section}_".lower())
+            if key in getattr(field.annotation, "model_fields", {}):
+                meant = f"{PREFIX}{section}{NESTING}{key}".upper()
+                raise ConfigInvalid(variable, _shown(variable, value), f"two underscores, as in {meant}")
 
 
 def _refusal(found: ErrorDetails) -> ConfigInvalid:

@@ -2,14 +2,22 @@
 
 The one seam is `append`, called before any wish leaves the process. The format is `engine/journal.py`. Records are
 handed to the operating system at each append; they survive the death of the process, not yet that of the machine.
+An append is in the file whole or not at all: what a full disk cut off is taken back.
 """
 
+import errno
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from domain.commands import Command
-from domain.errors import ConfigInvalid
+from domain.errors import ConfigInvalid, HouseError
 from domain.events import Event
 from engine.journal import Kind, encode_payload, encode_record
+
+
+class JournalUnwritable(HouseError):
+    """The journal of a running bot cannot be written any more: it must not go on trading."""
 
 
 class JournalFile:
@@ -19,25 +27,39 @@ class JournalFile:
         """Create the file and write its header record. Raises: ConfigInvalid when the place cannot be written."""
         self.path = path
         self.sequence = 0
+        self._size = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("xb", buffering=0)
+            self._write(self._record(Kind.HEADER, encode_payload(header)))
         except OSError as error:
             raise ConfigInvalid(
                 "bot.state_dir", str(path), f"a place to write the journal ({error.strerror})"
             ) from None
-        self._file.write(self._record(Kind.HEADER, encode_payload(header)))
 
     def _record(self, kind: Kind, payload: bytes) -> bytes:
         self.sequence += 1
         return encode_record(self.sequence, kind, payload)
 
     def append(self, event: Event, commands: tuple[Command, ...]) -> None:
-        """Append one fact and the wishes it led to, in one write."""
+        """Append one fact and the wishes it led to, in one write.
+
+        Raises: JournalUnwritable; the journal then ends before this fact and takes nothing more.
+        """
         content = self._record(Kind.EVENT, encode_payload(event))
         for command in commands:
             content += self._record(Kind.COMMAND, encode_payload(command))
-        self._file.write(content)
+        try:
+            self._write(content)
+        except OSError as error:
+            raise JournalUnwritable(f"{self.path}: the journal cannot be written ({error.strerror})") from None
+
+    def _write(self, content: bytes) -> None:
+        if self._file.write(content) != len(content):
+            with suppress(OSError):
+                self._file.truncate(self._size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._size += len(content)
 
     def close(self) -> None:
         """Close the file."""

@@ -71,4 +71,3 @@ def _wait(pace: Pace, ts_ns: int, stop: Flag) -> bool:
     """Wait until ts_ns is due; return True when stop was set meanwhile."""
     wait_ns = pace.wait_ns(ts_ns)
     return wait_ns > WAIT_NS_MIN and stop.wait(wait_ns / NS_PER_SECOND)
-

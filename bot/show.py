@@ -1,10 +1,14 @@
-"""What a person sees on a terminal: the live view, the summary, status and ledger as tables."""
+"""What a person reads after a run: the summary and the ledger.
 
-from collections.abc import Callable, Mapping
+Law: what people copy (paths, ids, hashes) is never broken over lines by us; money is exact, to the last digit there is.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
@@ -14,113 +18,93 @@ from ledger.statement import LedgerStatement
 
 P_AND_L = ("realized", "unrealized", "funding", "fees", "rebates", "net", "slippage")
 COSTS = frozenset({"fees", "slippage"})
+MEANINGS = {
+    "net": "realized + unrealized + funding - fees + rebates",
+    "slippage": "memo: cost against the mid; below 0 is a gain",
+}
 PIPE_WIDTH = 120
-COUNTS = ("orders", "fills", "buys", "sells", "canceled", "rejected", "denied")
+LABEL_WIDTH = 16
+COLUMNS_MAX = 4
+ORDER_COUNTS = (("orders", "sent"), ("canceled", "canceled"), ("rejected", "rejected"), ("denied", "denied"))
+CENTS = 2
+COMPACT_FROM = 100_000
+
+
+def painted(amount: Decimal, shown: str, *, is_cost: bool = False) -> Text:
+    """Return an amount, green for a gain and red for a loss or cost."""
+    return Text(shown, style="dim" if amount == 0 else ("red" if (amount > 0) == is_cost else "green"))
 
 
 def money(text: str, *, is_cost: bool = False) -> Text:
-    """Return USDC text with cents, green for a gain and red for a loss or cost."""
-    amount = float(text)
-    style = "dim" if amount == 0 else ("red" if (amount > 0) == is_cost else "green")
-    return Text(f"{amount:,.2f}", style=style)
+    """Return USDC text in cents, in whole USDC when there are many."""
+    amount = Decimal(text)
+    return painted(amount, f"{amount:,.{CENTS if abs(amount) < COMPACT_FROM else 0}f}", is_cost=is_cost)
 
 
-def pnl_table(pnl: Mapping[str, str], title: str = "P&L by cause (USDC)") -> Table:
-    """Return realized + unrealized + funding - fees + rebates = net, one cause per column."""
-    table = Table(title=title, title_justify="left", expand=False)
-    for name in P_AND_L:
-        table.add_column(name, justify="right")
-    table.add_row(*(money(pnl[name], is_cost=name in COSTS) for name in P_AND_L))
-    return table
-
-
-def percent(share: float | None) -> str:
+def percent(share: float | None, digits: int = 1) -> str:
     """Return a share as percent; a dash when undefined."""
-    return "-" if share is None else f"{100 * share:.1f} %"
+    return "-" if share is None else f"{100 * share:.{digits}f} %"
 
 
 def number(value: float | None) -> str:
     """Return a ratio with two digits; a dash when undefined."""
-    return "-" if value is None else f"{value:.2f}"
+    return "-" if value is None else f"{value:,.2f}"
 
 
-def facts(rows: Mapping[str, object]) -> Table:
-    """Return a plain two-column list."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows.items():
-        table.add_row(Text(name, style="dim"), value if isinstance(value, Text) else str(value))
-    return table
+def facts(rows: Sequence[tuple[str, object]]) -> Text:
+    """Return a plain two-column list; what is too long for a line is not cut."""
+    shown = Text(no_wrap=True, overflow="ignore")
+    for name, value in rows:
+        shown.append(name.ljust(LABEL_WIDTH), style="dim")
+        shown.append(value if isinstance(value, Text) else str(value))
+        shown.append("\n")
+    shown.right_crop(1)
+    return shown
+
+
+def pnl_lines(pnl: Mapping[str, str]) -> Text:
+    """Return P&L by cause, one exact amount per line, points below each other."""
+    amounts = {name: Decimal(pnl[name]) for name in P_AND_L}
+    places = max(CENTS, *(-int(amount.as_tuple().exponent) for amount in amounts.values()))
+    texts = {name: f"{amount:,.{places}f}" for name, amount in amounts.items()}
+    width = max(map(len, texts.values()))
+    shown = Text("P&L by cause (USDC)\n", style="bold", no_wrap=True, overflow="ignore")
+    for name, text in texts.items():
+        shown.append(f"  {name}".ljust(LABEL_WIDTH), style="not bold dim")
+        shown.append_text(painted(amounts[name], text.rjust(width), is_cost=name in COSTS))
+        shown.append(f"  {MEANINGS[name]}\n" if name in MEANINGS else "\n", style="not bold dim")
+    return shown
 
 
 def summary_view(summary: Mapping[str, Any]) -> RenderableType:
     """Return a finished run as a person reads it."""
     performance = summary["performance"]
-    rows: dict[str, object] = {"run": summary["run_id"]}
-    if "data" in summary:
-        rows["data"] = f"{summary['data']}, {summary['market_seconds']:,.0f} s of market time"
-    rows |= {
-        "orders": ", ".join(f"{summary[name]:,} {name}" for name in COUNTS),
-        "quality": f"maker ratio {percent(summary['maker_ratio'])}, fill rate {percent(summary['fill_rate'])}, "
-        f"volume {float(summary['volume']):,.0f} USDC",
-        "equity": f"{float(summary['equity']):,.2f} USDC",
-        "Sharpe, Sortino": f"{number(performance['sharpe'])}, {number(performance['sortino'])} "
-        f"(annualized from {performance['intervals']} intervals of {performance['interval_seconds']:.0f} s)",
-        "max drawdown": percent(performance["drawdown_max"]),
-        "order-list hash": summary["order_list_hash"],
-        "events": f"{summary['events']:,} in {summary['seconds']:.2f} s",
-    }
-    if "proofs" in summary:
-        rows["proofs"] = f"{summary['proofs']:,} times ledger and venue compared, equal to the last unit each time"
+    ended = f", until {summary['ended']}" if "ended" in summary else ""
+    length = f"{summary['market_seconds']:,.0f} s of market time"
+    interval = f"annualized from {performance['intervals']} intervals of {performance['interval_seconds']:.0f} s"
+    rows: list[tuple[str, object]] = [
+        ("run", summary["run_id"]),
+        ("data", f"{summary['data']}, {length}{ended}"),
+        ("orders", ", ".join(f"{summary[name]:,} {said}" for name, said in ORDER_COUNTS)),
+        (
+            "fills",
+            (
+                f"{summary['fills']:,}: {summary['buys']:,} buys, {summary['sells']:,} sells, "
+                f"volume {float(summary['volume']):,.0f} USDC"
+            ),
+        ),
+        ("quality", f"maker ratio {percent(summary['maker_ratio'])}, fill rate {percent(summary['fill_rate'])}"),
+        ("equity", f"{float(summary['equity']):,.2f} USDC, max drawdown {percent(performance['drawdown_max'], 3)}"),
+        ("Sharpe, Sortino", f"{number(performance['sharpe'])}, {number(performance['sortino'])} ({interval})"),
+        ("order-list hash", summary["order_list_hash"]),
+        ("events", f"{summary['events']:,} in {summary['seconds']:.2f} s"),
+        ("proofs", f"{summary['proofs']:,} times ledger and venue compared, equal to the last unit"),
+    ]
     if summary["skipped"]:
-        rows["skipped data"] = ", ".join(f"{name} {count:,}" for name, count in summary["skipped"].items())
-    rows |= {"ledger": summary["ledger"], "log": summary["log"]}
-    for note in summary.get("notes", ()):
-        rows[f"note {len(rows)}"] = note
-    return Group(pnl_table(summary["pnl"]), facts(rows))
-
-
-def status_view(status: Mapping[str, Any]) -> RenderableType:
-    """Return a running bot as a person reads it."""
-    rows: dict[str, object] = {
-        "run": status["run_id"],
-        "market": status["market"],
-        "mode": status["mode"],
-        "health": status["health"],
-    }
-    if "pnl" not in status:
-        return facts(rows)
-    rows |= {
-        "equity": f"{float(status['equity']):,.2f} USDC",
-        "drawdown": f"{status['drawdown_percent']:.3f} %",
-        "exposure": f"{float(status['exposure']):,.2f} USDC",
-        "open orders": status["open_orders"],
-    }
-    for symbol, prices in status["prices"].items():
-        position = status["positions"].get(symbol, "0")
-        rows[symbol] = f"{prices['bid']} / {prices['ask']}, position {position}"
-    return Group(facts(rows), pnl_table(status["pnl"]))
-
-
-def live_view(status: Callable[[], Mapping[str, Any]]) -> Callable[[], RenderableType]:
-    """Return what rich's Live asks for at every refresh."""
-
-    def render() -> RenderableType:
-        return Panel(status_view(status()), title="hat", title_align="left", subtitle="Ctrl-C stops and cancels all")
-
-    return render
-
-
-def plain_line(status: Mapping[str, Any]) -> str:
-    """Return one line for a log or a pipe."""
-    if "pnl" not in status:
-        return f"{status['mode']}"
-    positions = " ".join(f"{symbol} {size}" for symbol, size in status["positions"].items()) or "flat"
-    return (
-        f"{status['mode']} equity {float(status['equity']):.2f} net {float(status['pnl']['net']):+.2f} "
-        f"open orders {status['open_orders']} {positions}"
-    )
+        rows.append(("skipped data", ", ".join(f"{name} {count:,}" for name, count in summary["skipped"].items())))
+    rows += [(name, summary[name]) for name in ("ledger", "log", "journal") if name in summary]
+    rows += [("note" if place == 0 else "", note) for place, note in enumerate(summary.get("notes", ()))]
+    return Group(pnl_lines(summary["pnl"]), facts(rows))
 
 
 def ledger_shape(statement: LedgerStatement) -> dict[str, Any]:
@@ -159,36 +143,57 @@ def _pnl_shape(pnl: ProfitAndLoss) -> dict[str, str]:
 
 
 def ledger_view(shape: Mapping[str, Any]) -> RenderableType:
-    """Return a stored run as a person reads it: P&L by cause, one column per instrument and one for all."""
-    parts = shape["instruments"]
-    table = Table(title=f"Run {shape['run_id']}: {shape['command']}, {shape['strategy']}", title_justify="left")
-    table.add_column("")
+    """Return a stored run as a person reads it: P&L by cause in cents by instrument, and exact for all."""
+    head = facts([("run", f"{shape['run_id']}, {shape['command']}, {shape['strategy']}, seed {shape['seed']}")])
+    parts = list(shape["instruments"].items())
+    tables = [_ledger_table(dict(parts[at : at + COLUMNS_MAX])) for at in range(0, len(parts), COLUMNS_MAX)]
+    states = ", ".join(f"{state} {count:,}" for state, count in shape["orders_by_state"].items())
+    rows: list[tuple[str, object]] = [
+        ("orders", f"{shape['orders']:,}: {states}" if states else "none"),
+        ("fills", f"{shape['fills']:,}, {shape['maker_fills']:,} as maker, volume {float(shape['volume']):,.0f} USDC"),
+        ("cash", f"{shape['cash']} USDC"),
+        ("equity", f"{shape['pnl']['equity']} USDC"),
+        ("code", shape["code_revision"]),
+        ("config", shape["config_hash"]),
+        ("ended", "yes" if shape["is_ended"] else "no: it is running or was killed"),
+    ]
+    return Group(head, *tables, pnl_lines(shape["pnl"]), facts(rows))
+
+
+def _ledger_table(parts: Mapping[str, Mapping[str, Any]]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("USDC", style="dim")
     for symbol in parts:
         table.add_column(symbol, justify="right")
-    table.add_column("all", justify="right", style="bold")
-    columns = [*parts.values(), shape]
-    table.add_row("position", *(part.get("position", "") for part in columns))
-    for name in ("orders", "fills"):
-        table.add_row(name, *(f"{part[name]:,}" for part in columns))
-    table.add_row("volume", *(f"{float(part['volume']):,.0f}" for part in columns))
-    table.add_section()
+    for name in ("position", "orders", "fills"):
+        table.add_row(name, *(str(part[name]) for part in parts.values()))
+    table.add_row("volume", *(f"{float(part['volume']):,.0f}" for part in parts.values()))
     for name in P_AND_L:
-        table.add_row(name, *(money(part["pnl"][name], is_cost=name in COSTS) for part in columns))
-    states = ", ".join(f"{state} {count:,}" for state, count in shape["orders_by_state"].items())
-    rows = {
-        "orders by state": states or "none",
-        "cash": f"{float(shape['cash']):,.2f} USDC",
-        "equity": f"{float(shape['pnl']['equity']):,.2f} USDC",
-        "code": shape["code_revision"],
-        "config": shape["config_hash"],
-        "ended": "yes" if shape["is_ended"] else "no: it is running or was killed",
-    }
-    return Group(table, facts(rows))
+        table.add_row(name, *(money(part["pnl"][name], is_cost=name in COSTS) for part in parts.values()))
+    return table
 
 
 def print_view(view: RenderableType) -> None:
-    """Print to standard output, wide enough for hashes and paths when it is no terminal."""
+    """Print to standard output; lines are as long as they are."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_WIDTH)
-    console.print(view)
+    console.print(view, soft_wrap=True)
+
+
+def instruments_view(found: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Return instruments as a table, one row each."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("symbol", "id", "size step", "finest price step", "smallest order", "leverage"):
+        table.add_column(name, justify="left" if name == "symbol" else "right")
+    for one in found:
+        tiers = [f"{tier['leverage_max']}x from {tier['from_usd']:,}" for tier in one["margin_tiers"][1:]]
+        table.add_row(
+            one["symbol"],
+            str(one["asset_id"]),
+            one["size_step"],
+            one["price_step_min"],
+            f"{one['notional_min']} USDC",
+            ", ".join([f"{one['leverage_max']}x", *tiers]),
+        )
+    return table

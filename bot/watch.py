@@ -117,6 +117,7 @@ class Watch:
                 symbol: format_scaled(lots, state.instruments[symbol].size_decimals)
                 for symbol, lots, _, _ in marked.positions
             },
+            "unrealized": {symbol: format_money(Money(gain)) for symbol, _, _, gain in marked.positions},
             "prices": {
                 symbol: {
                     "bid": format_scaled(bid, state.instruments[symbol].price_decimals),

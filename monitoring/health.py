@@ -163,8 +163,10 @@ def _risk_manager(inputs: HealthInputs) -> ComponentHealth:
 
 def _kill_switch(inputs: HealthInputs) -> ComponentHealth:
     if inputs.kill_reason is not Reason.NONE:
-        told = f"{inputs.kill_reason.sentence}: {inputs.kill_detail}" if inputs.kill_detail else ""
-        return ComponentHealth("kill_switch", Condition.FAILED, told or inputs.kill_reason.sentence)
+        told, detail = inputs.kill_reason.sentence, inputs.kill_detail
+        return ComponentHealth(
+            "kill_switch", Condition.FAILED, f"{told}: {detail}" if detail not in {"", told} else told
+        )
     if inputs.mode is Mode.HALTED:
         return ComponentHealth("kill_switch", Condition.FAILED, "halted")
     return ComponentHealth("kill_switch", Condition.READY, "armed")
@@ -195,7 +197,7 @@ def _ledger(inputs: HealthInputs) -> ComponentHealth:
 
 
 def _projection(inputs: HealthInputs) -> ComponentHealth:
-    detail = f"{inputs.projection_backlog} of at most {inputs.projection_backlog_max} batches wait"
+    detail = f"{inputs.projection_backlog} of at most {inputs.projection_backlog_max} notices wait"
     if not inputs.projection_is_running:
         return ComponentHealth("projection", Condition.FAILED, f"not running, {detail}")
     if inputs.projection_backlog >= inputs.projection_backlog_max:

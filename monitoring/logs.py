@@ -25,6 +25,7 @@ FILES_KEPT = 10
 NS_PER_MICROSECOND = 1_000
 ORDER = tuple(Level)
 LIBRARIES = ("opentelemetry",)
+SILENCE = logging.NullHandler()
 
 _encode = msgspec.json.Encoder().encode
 
@@ -106,6 +107,8 @@ class EventLog:
     def close(self) -> None:
         """Stop forwarding and close the file; a second call does nothing."""
         for source, forward in self._forwards:
+            # An exporter that is still closing says so; without any handler Python would print it on the terminal.
+            source.addHandler(SILENCE)
             source.removeHandler(forward)
             source.propagate = True
         self._forwards.clear()
@@ -121,9 +124,14 @@ class Forward(logging.Handler):
         super().__init__(logging.WARNING)
         self._log = log
         self._clock_ns = clock_ns
+        self._said: set[tuple[str, object]] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line."""
+        """Write one line, the first time: a collector that is down for a day is one complaint, and a count."""
+        kind = (record.name, record.msg)
+        if kind in self._said:
+            return
+        self._said.add(kind)
         level = Level.ERROR if record.levelno >= logging.ERROR else Level.WARNING
         data: Fields = {"logger": record.name, "message": record.getMessage()}
         self._log.write(LogRecord(Component.TELEMETRY, "library_message", level, data), self._clock_ns())

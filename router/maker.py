@@ -114,13 +114,13 @@ def plan(
     return Plan(cancels, tuple((order.client_order_id, quote) for order, quote in changes), places, crossing)
 
 
-def backed_off(side: Side, price: Price, instrument: Instrument, rejects: int) -> Price:
-    """Return a wanted price one tick further from the market per post-only refusal in a row.
+def backed_off(side: Side, price: Price, instrument: Instrument, ticks: int) -> Price:
+    """Return a wanted price this many ticks further from the market.
 
     Only asked after the venue refused: the market moved while the order traveled. At most BACK_OFF_TICKS_MAX ticks; a
     bid never falls off the lowest legal price.
     """
-    for _ in range(min(rejects, BACK_OFF_TICKS_MAX)):
+    for _ in range(min(ticks, BACK_OFF_TICKS_MAX)):
         further = instrument.ceil(Price(price + 1)) if side is _SELL else instrument.floor(Price(price - 1))
         price = further or price
     return price

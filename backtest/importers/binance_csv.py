@@ -88,7 +88,7 @@ def load(path: Path, coin: str | None = None) -> Recording:
                 depth.change((head.first_id, head.last_id, head.previous_id), bids, asks, head.ts_ns, head.ts_ns)
         books += depth.events
         notes += depth.notes()
-    events = ordered(books, refusals.events)
+    events = ordered(notes, books, refusals.events)
     return Recording(
         name=f"{path.name} {'+'.join(symbols)}",
         layout=LAYOUT,

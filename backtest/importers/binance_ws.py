@@ -154,7 +154,9 @@ def load(path: Path, coin: str | None = None) -> Recording:
         books += reader.depth.events
         marks += reader.marks
         notes += reader.notes()
-    events = ordered(trades, books, marks, (event for event in refusals.events if event.symbol in {"", *symbols}))
+    events = ordered(
+        notes, trades, books, marks, (event for event in refusals.events if event.symbol in {"", *symbols})
+    )
     return Recording(
         name=f"{path.name} {'+'.join(symbols)}",
         layout=LAYOUT,

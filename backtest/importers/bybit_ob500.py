@@ -82,7 +82,7 @@ def load(path: Path, coin: str | None = None) -> Recording:
                 refusals.add(symbol, place, trouble, ts_event_ns, ts_recv_ns)
         books += depth.events
         notes += depth.notes()
-    events = ordered(books, (event for event in refusals.events if event.symbol in {"", *symbols}))
+    events = ordered(notes, books, (event for event in refusals.events if event.symbol in {"", *symbols}))
     return Recording(
         name=f"{path.name} {'+'.join(symbols)}",
         layout=LAYOUT,

@@ -88,7 +88,7 @@ def load(path: Path, coin: str | None = None) -> Recording:
         groups["orderbooks"] += reader.books(rows["orderbooks"])
         if not rows["orderbooks"]:
             notes.append(f"{name}: no order books, only best prices and trades.")
-    events = ordered(groups["trades"], groups["prices"], groups["orderbooks"], refusals.events)
+    events = ordered(notes, groups["trades"], groups["prices"], groups["orderbooks"], refusals.events)
     events = with_clock_mended(path.name, events, notes)
     if not events:
         raise DataInvalid(str(path), f"holds no rows of {', '.join(coins)}")

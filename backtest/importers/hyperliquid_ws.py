@@ -155,7 +155,7 @@ def load(path: Path, coin: str | None = None) -> Recording:
                 refusals.add(name, line.place, trouble, line.ts_event_ns, line.ts_recv_ns)
                 continue
             (trades if isinstance(event, TradePrinted) else books).append(event)
-    events = ordered(trades, books, (event for event in refusals.events if event.symbol in {"", *coins}))
+    events = ordered(notes, trades, books, (event for event in refusals.events if event.symbol in {"", *coins}))
     events = with_clock_mended(path.name, events, notes)
     return Recording(
         name=f"{path.name} {'+'.join(coins)}",

@@ -68,9 +68,22 @@ class Refusals:
         return [f"Rows that could not be read and are refused: {len(self.events)}; the first: {self._first}."]
 
 
-def ordered(*groups: Iterable[MarketEvent]) -> list[MarketEvent]:
-    """Return all events by venue time; at one moment in the order of the groups."""
-    events = [event for group in groups for event in group]
+def ordered(notes: list[str], *groups: Iterable[MarketEvent]) -> list[MarketEvent]:
+    """Return all events by venue time; at one moment in the order of the groups.
+
+    A group holds one kind of event as its files tell it; clocks that went back there are counted in one note.
+    """
+    events: list[MarketEvent] = []
+    went_back = 0
+    for group in groups:
+        last_ns: dict[str, int] = {}
+        for event in group:
+            if type(event) is not MarketDataRefused:
+                went_back += event.ts_event_ns < last_ns.get(event.symbol, 0)
+                last_ns[event.symbol] = event.ts_event_ns
+            events.append(event)
+    if went_back:
+        notes.append(f"The venue's clock goes back at {went_back} places of the files; rows are put in order of time.")
     events.sort(key=attrgetter("ts_event_ns"))
     return events
 

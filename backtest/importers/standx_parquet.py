@@ -95,7 +95,7 @@ def load(path: Path, coin: str | None = None) -> Recording:
             number += table.num_rows
         for file, table in of_books:
             books += _books(symbol, file, table, price, lots, refusals)
-    events = ordered(trades, books, refusals.events)
+    events = ordered(notes, trades, books, refusals.events)
     events = with_clock_mended(path.name, events, notes)
     return Recording(
         name=f"{path.name} {'+'.join(symbols)}",

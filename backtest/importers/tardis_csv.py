@@ -135,7 +135,7 @@ def load(path: Path, coin: str | None = None) -> Recording:
         depth = reader.changes(kinds.get("incremental_book_L2", []))
         groups["books"] += depth.events
         notes += depth.notes()
-    events = ordered(*groups.values(), refusals.events)
+    events = ordered(notes, *groups.values(), refusals.events)
     events = with_clock_mended(path.name, events, notes)
     return Recording(
         name=f"{path.name} {'+'.join(symbols)}",

@@ -140,7 +140,8 @@ class AdminServer:
             self._http = AdminHttp((host, port), pages)
         except OSError as refused:
             problem = refused.strerror or str(refused)
-            raise ConfigInvalid("monitoring.port", f"{host}:{port}", f"a free address ({problem})") from refused
+            expected = f"a free address ({problem}); choose another with --port, 0 takes any free one"
+            raise ConfigInvalid("monitoring.port", f"{host}:{port}", expected) from refused
         self._thread = Thread(
             target=self._http.serve_forever, name="admin", kwargs={"poll_interval": STOP_POLL_SECONDS}, daemon=True
         )

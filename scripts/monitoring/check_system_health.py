@@ -37,7 +37,21 @@ def find_url(state_dir: Path) -> str:
         raise NoAnswerError(f"{note} cannot be read: {broken}") from broken
     if not isinstance(found, dict) or not isinstance(found.get("url"), str):
         raise NoAnswerError(f"{note} names no url")
+    pid = found.get("pid")
+    if isinstance(pid, int) and not is_alive(pid):
+        raise NoAnswerError(f"no running bot: {note} was left behind by process {pid}, which did not stop in order")
     return str(found["url"])
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def ask(url: str, timeout_seconds: float) -> dict[str, Any]:

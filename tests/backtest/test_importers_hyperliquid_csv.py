@@ -230,3 +230,17 @@ def test_folder_that_cannot_be_used_ends_in_one_sentence(tmp_path, make, expecte
         load(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_clock_that_goes_back_is_counted_and_the_rows_are_put_in_order(tmp_path):
+    start = 1_757_015_216
+    rows = [(start + 2, start * 1000 + 2_000), (start + 3, start * 1000 + 1_000), (start + 4, start * 1000 + 3_000)]
+    lines = ["timestamp,price,size,side,exchange_timestamp"]
+    for local, venue in rows:
+        lines += [f"{local},100.0,1.0,bid,{venue}", f"{local},101.0,1.0,ask,{venue}"]
+    (tmp_path / "prices_BTC.csv").write_text("\n".join(lines) + "\n")
+
+    recording = load(tmp_path)
+
+    assert [1_000, 2_000, 3_000] == [event.ts_event_ns // 1_000_000 - start * 1000 for event in recording.events]
+    assert "The venue's clock goes back at 1 places of the files; rows are put in order of time." in recording.notes

@@ -83,8 +83,9 @@ def test_hyperliquid_books_of_three_coins_have_the_rows_their_readme_states():
     )
     for symbol, share_min in (("BTC", 0.97), ("SOL", 0.98), ("WLFI", 0.92)):
         assert share_min < share_at_the_market(events, symbol) < 1
-    assert 1 == len(recording.notes)
-    assert "2025-09-04 19:58:12 UTC" in recording.notes[0]
+    assert 2 == len(recording.notes)
+    assert "goes back at 2 places" in recording.notes[0]
+    assert "2025-09-04 19:58:12 UTC" in recording.notes[1]
 
 
 def test_hyperliquid_day_with_two_recorder_gaps_tells_of_both():

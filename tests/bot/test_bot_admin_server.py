@@ -192,7 +192,8 @@ def test_port_in_use_is_a_setting_that_cannot_be_used(server: AdminServer, house
     with pytest.raises(ConfigInvalid) as refused:
         AdminServer(house.pages(), port=port(server))
     assert str(refused.value) == (
-        f"monitoring.port = '127.0.0.1:{port(server)}': expected a free address (Address already in use)"
+        f"monitoring.port = '127.0.0.1:{port(server)}': expected a free address (Address already in use); "
+        "choose another with --port, 0 takes any free one"
     )
 
 

@@ -7,8 +7,9 @@ import sqlite3
 import subprocess
 import sys
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -105,7 +106,7 @@ def waited_for(path: Path, process: "subprocess.Popen[str]") -> dict[str, str]:
     raise AssertionError(f"{path} was not written")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signal_cancels_everything_flushes_and_exits_zero(number: signal.Signals, tmp_path: Path) -> None:
     with started_hat("run", "--speed", "50", "--port", "0", "--json", "--state-dir", tmp_path) as process:
         note = waited_for(tmp_path / "bot.json", process)
@@ -177,6 +178,17 @@ def test_version_and_config_speak_json() -> None:
         (("config", "show"), {"HAT_VENUE__CASH_USD": "NaN"}, "cash_usd"),
         (("run",), {"HAT_MARKET__INSTRUMENTS": "NOPE"}, "NOPE"),
         (("run",), {"HAT_STRATEGY__NAME": "lucky"}, "two_sided"),
+        (("run", "--for", "0s"), {}, "--for = '0s'"),
+        (("run", "--speed", "1e9"), {}, "--speed = '1e9'"),
+        (("run", "--seed", "-1"), {}, "bot.seed = '-1'"),
+        (("run", "--seed", "x"), {}, "'--seed'"),
+        (("run", "--port", "65536"), {}, "monitoring.port = '65536'"),
+        (("run", "--coin", "NOPE"), {}, "market.instruments = 'NOPE'"),
+        (("run", "--bogus"), {}, "hat run --help"),
+        (("frob",), {}, "hat --help"),
+        (("backtest",), {}, "DATA"),
+        (("status", "--url", "ftp://somewhere"), {}, "http://127.0.0.1:8080"),
+        (("config", "show"), {"HAT_BOT_SEED": "7"}, "HAT_BOT__SEED"),
     ],
 )
 def test_bad_input_is_one_sentence(
@@ -191,6 +203,17 @@ def test_bad_input_is_one_sentence(
     assert words in refused.stderr
     assert "Traceback" not in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
+    assert refused.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run", "--for", "soon"), ("run", "--bogus"), ("backtest", "nowhere"), ("frob",)]
+)
+def test_refusal_with_json_is_one_object_with_the_same_sentence(arguments: tuple[str, ...]) -> None:
+    refused = hat(*arguments, "--json")
+
+    assert refused.returncode == 2
+    assert f"hat: {json.loads(refused.stdout)['error']}\n" == refused.stderr
 
 
 def test_port_in_use_is_one_sentence(tmp_path: Path) -> None:
@@ -201,5 +224,141 @@ def test_port_in_use_is_one_sentence(tmp_path: Path) -> None:
         refused = hat("run", "--for", "1s", "--port", taken.getsockname()[1], "--state-dir", tmp_path)
 
     assert refused.returncode == 2
-    assert "monitoring.port" in refused.stderr
+    assert "--port" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert "holds a run" in hat("ledger", "summary", "--state-dir", tmp_path).stderr, "a refused bot left a run"
+
+
+def test_second_bot_on_one_state_directory_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    with started_hat("run", "--port", "0", "--json", "--state-dir", tmp_path) as process:
+        waited_for(tmp_path / "bot.json", process)
+        second = hat("run", "--port", "0", "--for", "1s", "--state-dir", tmp_path)
+        running = hat("status", "--json", "--state-dir", tmp_path)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+
+    assert second.returncode == 2
+    assert f"process {process.pid} does" in second.stderr
+    assert json.loads(running.stdout)["pid"] == process.pid
+    assert process.returncode == 0
+
+
+def test_killed_bot_is_said_to_be_gone_and_the_next_one_starts(tmp_path: Path) -> None:
+    with started_hat("run", "--port", "0", "--state-dir", tmp_path) as process:
+        waited_for(tmp_path / "bot.json", process)
+        process.kill()
+        process.communicate(timeout=60)
+
+    asked = hat("status", "--state-dir", tmp_path)
+    again = hat("run", "--port", "0", "--for", "5s", "--speed", "max", "--state-dir", tmp_path)
+
+    assert asked.returncode == 2
+    assert f"process {process.pid} is gone" in asked.stderr
+    assert again.returncode == 0, again.stderr
+    assert not (tmp_path / "bot.json").exists()
+
+
+def test_coin_chooses_what_the_synthetic_market_trades(tmp_path: Path) -> None:
+    arguments = ("run", "--coin", "DOGE", "--for", "5s", "--speed", "max", "--port", "0", "--state-dir", tmp_path)
+
+    assert hat(*arguments).returncode == 0
+    assert ["DOGE"] == list(summary_of(hat("ledger", "summary", "--json", "--state-dir", tmp_path))["instruments"])
+
+
+def test_dead_collector_disturbs_neither_trading_nor_the_terminal(tmp_path: Path) -> None:
+    endpoint = {"HAT_MONITORING__OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    done = hat("run", "--for", "20s", "--speed", "10", "--port", "0", "--json", "--state-dir", tmp_path, **endpoint)
+
+    assert summary_of(done)["orders"] > 0
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    lines = [json.loads(line) for line in (tmp_path / "hat.log").read_text().splitlines()]
+    said = [line["data"]["message"] for line in lines if line["component"] == "telemetry"]
+    assert sum("refused" in message for message in said) == 1
+
+
+def test_journal_that_cannot_grow_stops_the_bot_with_every_order_canceled(tmp_path: Path) -> None:
+    """A limit of the shell on file sizes stands for a full disk; it holds for the ledger as well, which may lag."""
+    bot = f"{sys.executable} -m bot run --for 10m --speed max --port 0 --json --state-dir {tmp_path}"
+    done = subprocess.run(
+        ["sh", "-c", f"ulimit -f 600; exec {bot}"], cwd=ROOT, env=environment(),
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 3, done.stderr
+    assert "the journal cannot be written" in json.loads(done.stdout)["error"]
+    assert "0 orders are open" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+    journal = next((tmp_path / "journal").iterdir())
+    assert len(list(read_records(journal.read_bytes()))) > 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full (Linux)")
+@pytest.mark.parametrize("arguments", [("version",), ("version", "--json"), ("config", "show")])
+def test_output_that_cannot_be_written_is_one_sentence(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bot", *arguments], cwd=ROOT, env=environment(),
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    assert done.returncode == 3
+    assert done.stderr == "hat: stopped: No space left on device\n"
+
+
+def test_help_answers_without_loading_what_it_does_not_need() -> None:
+    program = (
+        "import sys, bot.cli; "
+        "print(sorted({'pyarrow', 'numba', 'numpy', 'sqlalchemy', 'opentelemetry', 'pydantic'} & set(sys.modules)))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )  # fmt: skip
+
+    assert found.stdout == "[]\n"
+    for command in ((), ("run",), ("backtest",), ("status",), ("ledger", "summary"), ("config", "show"), ("version",)):
+        assert hat(*command, "--help").returncode == 0
+    assert "hat run --for 60s" in hat("run", "--help").stdout
+
+
+def test_instruments_lists_the_built_in_table() -> None:
+    found = summary_of(hat("instruments", "--json"))["instruments"]
+
+    assert [one["symbol"] for one in found][:3] == ["BTC", "ETH", "SOL"]
+    assert found[0]["size_step"] == "0.00001"
+    assert "40x, 20x from 150,000,000" in hat("instruments").stdout
+
+
+def test_instruments_asks_a_venue_through_the_official_sdk() -> None:
+    """A loopback venue that lists one coin, and an address where nobody answers."""
+    asked: list[object] = []
+
+    class Venue(BaseHTTPRequestHandler):
+        """Answers `meta`."""
+
+        def do_POST(self) -> None:
+            """Answer."""
+            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            body = b'{"universe":[{"name":"XYZ","szDecimals":1,"maxLeverage":5}]}'
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Venue)
+    Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+
+    found = summary_of(hat("instruments", "--from", url, "--json"))["instruments"]
+    server.shutdown()
+    server.server_close()
+    refused = hat("instruments", "--from", url)
+
+    assert [(one["symbol"], one["leverage_max"]) for one in found] == [("XYZ", 5)]
+    assert asked == [{"type": "meta", "dex": ""}]
+    assert refused.returncode == 2
+    assert "no usable answer to meta" in refused.stderr
     assert "Traceback" not in refused.stderr

@@ -126,5 +126,14 @@ def test_library_messages_become_lines(log: EventLog, capfd: pytest.CaptureFixtu
     assert {("telemetry", "library_message")} == {(one["component"], one["event_type"]) for one in found}
     assert capfd.readouterr().err == ""
     log.close()
-    assert logging.getLogger("opentelemetry").handlers == []
-    assert log.path.stat().st_size > 0
+    library.error("Exporter already shutdown")
+    assert capfd.readouterr().err == ""
+    assert 2 == len(lines(log.path))
+
+
+def test_library_message_that_comes_again_is_one_line(log: EventLog) -> None:
+    log.forward_libraries(lambda: T0)
+    for attempt in range(5):
+        logging.getLogger("opentelemetry.exporter.something").warning("Transient error, attempt %d", attempt)
+    assert ["Transient error, attempt 0"] == [one["data"]["message"] for one in lines(log.path)]
+    log.close()

@@ -117,6 +117,15 @@ def test_stopped_bot_gives_two_and_one_sentence() -> None:
     assert "refused" in found["detail"]
 
 
+def test_note_of_a_killed_bot_gives_two_and_one_sentence(bot: Bot, tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    (tmp_path / "bot.json").write_text(json.dumps({"pid": gone.pid, "url": bot.server.url}))
+    code, out = run("--state-dir", tmp_path)
+    assert (2, 1) == (code, len(out.splitlines()))
+    assert f"process {gone.pid}, which did not stop in order" in out
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"url": 5}'])
 def test_broken_note_gives_two_and_one_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "bot.json").write_text(text)
