@@ -158,6 +158,8 @@ def _mark_changed(state: EngineState, fact: MarkChanged) -> None:
         return
     market.take_mark(fact, state.now_ns)
     state.mark(fact.symbol, market.reference_price)
+    if state.pulse_interval_ns != state.settings.pulse_interval_ns:
+        supervision.rouse(state)
 
 
 def _feed_lost(state: EngineState, fact: FeedLost) -> None:

@@ -20,7 +20,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of one engine.
 
     pulse_interval_ns is how often the account is marked and staleness, unanswered orders and breakers are looked at;
-    denial_pause_ns is how long a denied wish is not repeated unchanged; requests_initial is the venue's initial address
+    denial_pause_ns is how long a wish that we denied or the venue refused is not repeated, and how long quotes stand back
+    after a post-only refusal; requests_initial is the venue's initial address
     budget; flatten_slippage bounds the price of orders that close a position when the kill switch flattens.
     """
 

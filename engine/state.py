@@ -104,6 +104,7 @@ class EngineState:
         self.slippage = 0
         self.warned: set[Reason] = set()
         self.is_ledger_behind = False
+        self.account_asked_ns = 0
         self.equity_marked = 0
         self.var_marked = Money(0)
         self.commands: list[Command] = []
@@ -184,6 +185,7 @@ class EngineState:
             "var_marked": self.var_marked,
             "warned": sorted(int(reason) for reason in self.warned),
             "is_ledger_behind": self.is_ledger_behind,
+            "account_asked_ns": self.account_asked_ns,
             "markets": {symbol: market.snapshot() for symbol, market in sorted(self.markets.items())},
             "marks": dict(sorted(self.marks.items())),
             "refusals": {f"{symbol}/{int(side)}": one for (symbol, side), one in sorted(self.refusals.items())},
@@ -213,7 +215,7 @@ class EngineState:
         self.var_marked = kept["var_marked"]
         self.pulse_interval_ns = kept["pulse_interval_ns"]
         self.warned = {Reason(code) for code in kept["warned"]}
-        self.is_ledger_behind = kept["is_ledger_behind"]
+        self.is_ledger_behind, self.account_asked_ns = kept["is_ledger_behind"], kept["account_asked_ns"]
         self.marks = kept["marks"]
         for symbol, market in kept["markets"].items():
             self._restore_market(symbol, market)

@@ -39,13 +39,21 @@ NOTHING_RESTS: Final = {
 
 SILENT_PULSE_NS_MAX = 900 * NS_PER_SECOND
 
+ACCOUNT_PATIENCE_NS: Final = 30 * NS_PER_SECOND
+"""After so long without an answer the account is asked for again: nothing trades before it is known."""
+
 
 def run_started(state: EngineState, fact: RunStarted) -> None:
     """Ask for the account and start the pulse."""
     del fact
     state.move_mode(ModeTrigger.START)
-    state.commands.append(QueryAccount(ts_ns=state.now_ns))
+    _ask_account(state)
     _ask_pulse(state)
+
+
+def _ask_account(state: EngineState) -> None:
+    state.account_asked_ns = state.now_ns
+    state.commands.append(QueryAccount(ts_ns=state.now_ns))
 
 
 def _ask_pulse(state: EngineState) -> None:
@@ -63,7 +71,7 @@ def _slow_down(state: EngineState) -> None:
 
 
 def rouse(state: EngineState) -> None:
-    """A market speaks again: pulse at the usual interval from here on."""
+    """A market speaks again, or only its mark: pulse at the usual interval from here on."""
     state.pulse_interval_ns = state.settings.pulse_interval_ns
     _ask_pulse(state)
 
@@ -75,6 +83,8 @@ def pulse(state: EngineState) -> None:
     _pull_stale_quotes(state)
     _pull_leftovers(state)
     _doubt_the_unanswered(state)
+    if state.mode is Mode.RECONCILING and state.now_ns - state.account_asked_ns >= ACCOUNT_PATIENCE_NS:
+        _ask_account(state)
     if state.book.transaction_count:
         mark_account(state)
     if state.kill_switch.is_engaged and state.kill_switch.flatten and state.mode is not Mode.STOPPING:
@@ -205,7 +215,7 @@ def operator_resumed(state: EngineState, fact: OperatorResumed) -> None:
         state.notices.append(KillSwitchReset(fact.detail, ts_ns=state.now_ns))
     state.move_mode(ModeTrigger.RESUME, detail=fact.detail)
     if state.mode is Mode.RECONCILING:
-        state.commands.append(QueryAccount(ts_ns=state.now_ns))
+        _ask_account(state)
 
 
 def _decline(state: EngineState, trigger: ModeTrigger) -> None:

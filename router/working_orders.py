@@ -197,8 +197,8 @@ class WorkingOrders:
                 del self._by_id[oldest]
 
     def snapshot(self) -> list[Order]:
-        """Return every order still known, in the order they were made."""
-        return list(self._by_id.values())
+        """Return every order still known: the live ones oldest first, then the ended ones in the order they ended."""
+        return [*self.every_live(), *(self._by_id[order_id] for order_id in self._ended)]
 
     def restore(self, orders: list[Order]) -> None:
         """Replace everything by a snapshot."""
