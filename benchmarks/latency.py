@@ -7,12 +7,14 @@ ledger. Steps that were caused by a market event are counted: all of them, and t
     bare              nothing attached
     observed          metrics, log file and spans of every step, on the observer's own thread, wired as the bot does
     … paced           the same with the events coming at a fixed rate, as they do live: between them the process sleeps
+    observed dead paced   the same, and the trace collector accepts connections and never answers
 
 Flat out, the observer's thread competes with the engine for the interpreter all the time; that is the worst case, and
 what it cannot keep up with is dropped and counted. Paced, it works while the engine waits.
 """
 
 import gc
+import socket
 import tempfile
 from collections.abc import Callable
 from itertools import islice
@@ -57,7 +59,7 @@ MARKET = (TopOfBookChanged, BookChanged, TradePrinted, MarkChanged)
 ROUTED = (PlaceOrder, ReplaceOrder, CancelOrder)
 PERCENTS = (50, 95, 99)
 
-VARIANTS = ("bare", "observed", "bare paced", "observed paced")
+VARIANTS = ("bare", "observed", "bare paced", "observed paced", "observed dead paced")
 
 
 class Timer:
@@ -125,12 +127,12 @@ def measure(options: Options) -> Report:
         [
             Table("Market event to commands; medians over the rounds", headings, rows),
             Table("Observed against bare in the same round, steps that route; median of the ratios",
-                  ("percentile", "flat out", "paced"), effects(found)),
+                  ("percentile", "flat out", "paced", "paced, collector dead"), effects(found)),
         ],
     )  # fmt: skip
 
 
-def effects(found: dict[str, list[dict[str, float]]]) -> list[tuple[str, float, float]]:
+def effects(found: dict[str, list[dict[str, float]]]) -> list[tuple[str, float, float, float]]:
     """Return what telemetry does to each percentile: 1.00 is nothing."""
 
     def ratio(key: str, observed: str, bare: str) -> float:
@@ -138,7 +140,8 @@ def effects(found: dict[str, list[dict[str, float]]]) -> list[tuple[str, float, 
 
     return [
         (f"p{percent}", ratio(f"routed_p{percent}", "observed", "bare"),
-         ratio(f"routed_p{percent}", "observed paced", "bare paced"))
+         ratio(f"routed_p{percent}", "observed paced", "bare paced"),
+         ratio(f"routed_p{percent}", "observed dead paced", "bare paced"))
         for percent in PERCENTS
     ]  # fmt: skip
 
@@ -153,11 +156,12 @@ def measured(variant: str, events: int) -> dict[str, float]:
         timer = Timer(engine)
         drive(engine, timer, count, is_paced, lambda _event, _outcome: None)
         return {"dropped": 0, **percentiles(timer)}
-    with tempfile.TemporaryDirectory() as folder:
-        return observed(Path(folder), count, is_paced)
+    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}/v1/traces" if "dead" in variant else None
+        return observed(Path(folder), count, is_paced, endpoint)
 
 
-def observed(folder: Path, count: int, is_paced: bool) -> dict[str, float]:
+def observed(folder: Path, count: int, is_paced: bool, endpoint: str | None) -> dict[str, float]:
     """Run with all telemetry and return percentiles and losses."""
     stopwatch = Stopwatch(perf_counter_ns)
     engine = Engine(settings(), strategy(), stopwatch.timed)
@@ -167,7 +171,7 @@ def observed(folder: Path, count: int, is_paced: bool) -> dict[str, float]:
         Measurements(instruments),
         Describer(instruments),
         EventLog(folder / "hat.log"),
-        SpanSink({"service.version": "bench"}, seed=SEED),
+        SpanSink({"service.version": "bench"}, seed=SEED, endpoint=endpoint, timeout_seconds=1.0),
     )
 
     def watch(event: Event, outcome: Outcome) -> None:

@@ -114,29 +114,24 @@ def _skip(state: EngineState, symbol: str, reason: Reason, detail: str = "") -> 
 
 
 def _top_changed(state: EngineState, fact: TopOfBookChanged) -> None:
-    market = state.markets.get(fact.symbol)
-    if market is None:
-        _skip(state, fact.symbol, Reason.UNKNOWN_INSTRUMENT)
-        return
-    refused = market.take_top(fact, state.now_ns)
-    if refused is not Reason.NONE:
-        _skip(state, fact.symbol, refused)
-        return
-    state.mark(fact.symbol, market.reference_price)
-    if state.pulse_interval_ns != state.settings.pulse_interval_ns:
-        supervision.rouse(state)
-    look(state, market)
+    market = _market_of(state, fact.symbol)
+    if market is not None:
+        _market_moved(state, market, market.take_top(fact, state.now_ns))
 
 
 def _book_changed(state: EngineState, fact: BookChanged) -> None:
     market = _market_of(state, fact.symbol)
-    if market is None:
-        return
-    refused = market.take_book(fact, state.now_ns)
+    if market is not None:
+        _market_moved(state, market, market.take_book(fact, state.now_ns))
+
+
+def _market_moved(state: EngineState, market: Market, refused: Reason) -> None:
+    """Mark, rouse and look at a market whose prices were taken; tell when they were not."""
+    symbol = market.instrument.symbol
     if refused is not Reason.NONE:
-        _skip(state, fact.symbol, refused)
+        _skip(state, symbol, refused)
         return
-    state.mark(fact.symbol, market.reference_price)
+    state.mark(symbol, market.reference_price)
     if state.pulse_interval_ns != state.settings.pulse_interval_ns:
         supervision.rouse(state)
     look(state, market)

@@ -46,10 +46,8 @@ def quote(state: EngineState, market: Market) -> None:
             state.now_ns,
         )
     )
-    if wanted is None:
-        return
-    state.wanted[symbol] = wanted
-    show(state, market, wanted)
+    if wanted is not None:
+        show(state, market, wanted)
 
 
 def show(state: EngineState, market: Market, wanted: WantedQuotes) -> None:

@@ -16,7 +16,7 @@ from domain.identifiers import ClientOrderId, client_order_id
 from domain.instrument import Instrument
 from domain.modes import Mode, ModeTrigger, next_mode
 from domain.notices import ModeChanged, Notice
-from domain.order import Approved, Denial, Side, WantedQuotes
+from domain.order import Approved, Denial, Side
 from domain.reasons import Reason
 from domain.units import Lots, Money, Price, Rate
 from domain.views import AccountView, MarketView
@@ -99,7 +99,6 @@ class EngineState:
         self.marks: dict[str, int] = dict.fromkeys(self.instruments, 0)
         self.marks_version = 0
         self.pulse_interval_ns = settings.pulse_interval_ns
-        self.wanted: dict[str, WantedQuotes] = {}
         self.refusals = {(symbol, side): Refusals() for symbol in self.instruments for side in Side}
         self.slippage = 0
         self.warned: set[Reason] = set()
@@ -189,7 +188,6 @@ class EngineState:
             "markets": {symbol: market.snapshot() for symbol, market in sorted(self.markets.items())},
             "marks": dict(sorted(self.marks.items())),
             "refusals": {f"{symbol}/{int(side)}": one for (symbol, side), one in sorted(self.refusals.items())},
-            "wanted": dict(sorted(self.wanted.items())),
             "orders": self.orders.snapshot(),
             "book": self.book.snapshot(),
             "gate": self.gate.snapshot(),
@@ -222,7 +220,6 @@ class EngineState:
         for key, refusal in kept["refusals"].items():
             symbol, side = key.rsplit("/", 1)
             self.refusals[symbol, Side(int(side))] = msgspec.convert(refusal, Refusals)
-        self.wanted = msgspec.convert(kept["wanted"], dict[str, WantedQuotes])
         self.orders.restore(msgspec.convert(kept["orders"], list[Order]))
         self.book.restore(kept["book"])
         self.gate.restore(kept["gate"])
