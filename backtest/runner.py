@@ -9,9 +9,10 @@ Order at one moment: what the exchange has comes before a timer, so both doors s
 
 from collections.abc import Callable
 
-from domain.commands import Command, WakeAt
+from domain.commands import CancelOrder, Command, WakeAt
 from domain.errors import InvariantBroken
-from domain.events import Event, RunStarted, StopRequested, TimerFired
+from domain.events import CancelRefused, Event, OrderCanceled, RunStarted, StopRequested, TimerFired
+from domain.units import NS_PER_SECOND
 from engine.machine import Engine, Outcome
 from engine.timers import PULSE, Timers
 from exchange.port import ExchangePort, Statement
@@ -22,6 +23,9 @@ Watcher = Callable[[Event, Outcome], None]
 
 Recorder = Callable[[Event, tuple[Command, ...]], None]
 """Called with every fact and the wishes it led to, before any of them leaves: the seam of the journal."""
+
+
+ABANDON_NS = 10 * NS_PER_SECOND
 
 
 class Driver:
@@ -77,7 +81,7 @@ class Driver:
         return True
 
     def tell(self, event: Event) -> None:
-        """Give the engine one fact, carry out its wishes, prove the books."""
+        """Give the engine one fact, carry out its wishes, tell who watches, prove the books."""
         self.now_ns = max(self.now_ns, event.ts_recv_ns)
         self.events += 1
         outcome = self._step(event)
@@ -88,9 +92,9 @@ class Driver:
                 self.timers.ask(command)
             else:
                 self.exchange.send(command)
-        self._prove()
         if self._watch is not None:
             self._watch(event, outcome)
+        self._prove()
 
     def finish(self, detail: str, may_go_on: Callable[[], bool] = lambda: True) -> None:
         """Stop quoting, cancel everything, go on until nothing of ours is live, and mark the account a last time."""
@@ -98,6 +102,25 @@ class Driver:
         while not self.is_done and may_go_on() and self.advance():
             pass
         self.tell(TimerFired(PULSE, ts_event_ns=self.now_ns, ts_recv_ns=self.now_ns))
+
+    def abandon(self, detail: str) -> int:
+        """Cancel every live order at the exchange without the engine, which is not to be trusted any more.
+
+        Returns how many orders the exchange had not answered about after ABANDON_NS of its time.
+        """
+        orders = tuple(self.engine.state.orders.every_live())
+        cancels = tuple(CancelOrder(order.client_order_id, order.symbol, ts_ns=self.now_ns) for order in orders)
+        if self._record is not None:
+            self._record(StopRequested(detail, ts_event_ns=self.now_ns, ts_recv_ns=self.now_ns), cancels)
+        for cancel in cancels:
+            self.exchange.send(cancel)
+        waiting = {order.client_order_id for order in orders}
+        deadline_ns = self.now_ns + ABANDON_NS
+        while waiting and (self.exchange.next_ts_ns() or deadline_ns) < deadline_ns:
+            event = self.exchange.advance()
+            if isinstance(event, OrderCanceled | CancelRefused):
+                waiting.discard(event.client_order_id)
+        return len(waiting)
 
     @property
     def is_done(self) -> bool:

@@ -6,6 +6,7 @@ reader that is slow or dead delays nobody.
 """
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event as Flag
@@ -29,7 +30,9 @@ from bot.state_lock import StateLock
 from bot.watch import Watch
 from domain.commands import Command
 from domain.errors import ConfigInvalid, InvariantBroken
-from domain.events import Event, LedgerCaughtUp, LedgerFellBehind
+from domain.events import Event, LedgerCaughtUp, LedgerFellBehind, OperatorHalted
+from domain.notices import KillSwitchEngaged
+from domain.reasons import Reason
 from domain.units import NS_PER_SECOND, Money, format_money
 from engine.machine import Engine, Outcome
 from exchange.simulated.exchange import SimulatedExchange
@@ -140,11 +143,13 @@ class PaperBot:
         self.log.system(
             "startup", self.market.start_ns or now_ns(), {"run_id": run_key(self.run_id), "market": self.market.name}
         )
-        note = self.state_dir / NOTE
+        note, ended = self.state_dir / NOTE, ""
         try:
             write_note(note, self.admin.url)
             ended = run_paced(self.driver, speed=speed, for_ns=for_ns, stop=stop, beat=self._beat(refresh))
         finally:
+            if not ended:
+                self._abandon()
             flushed = self._close(note)
         if self._unwritable is not None:
             raise JournalUnwritable(
@@ -176,6 +181,17 @@ class PaperBot:
                 refresh()
 
         return beat
+
+    def _abandon(self) -> None:
+        """Something broke that must not: latch the kill switch, cancel everything without the engine, tell."""
+        broken = str(sys.exc_info()[1])
+        now = self.driver.now_ns
+        self.engine.state.kill_switch.engage(Reason.HALTED_BY_INVARIANT, broken)
+        unanswered = self.driver.abandon(broken)
+        notice = KillSwitchEngaged(Reason.HALTED_BY_INVARIANT, broken, 0, unanswered, ts_ns=now)
+        event = OperatorHalted(broken, ts_event_ns=now, ts_recv_ns=now)
+        self.observer.record(Observation(event, (notice,), now, now, ()))
+        self.projection.put((notice,))
 
     def _close(self, note: Path) -> bool:
         """Flush and close everything, within FLUSH_SECONDS each; say whether nothing was left behind."""

@@ -10,7 +10,7 @@ from backtest.runner import Driver, run_to_end
 from backtest.tally import Tally
 from domain.commands import CancelOrder, QueryAccount, VenueCommand, WakeAt
 from domain.errors import InvariantBroken
-from domain.events import Event, MarketEvent, StopRequested, TimerFired
+from domain.events import Event, MarketEvent, OrderFilled, StopRequested, TimerFired
 from domain.lifecycle import TERMINAL
 from domain.units import NS_PER_SECOND, Money
 from engine.machine import Engine, Outcome
@@ -87,6 +87,26 @@ def test_a_difference_of_one_unit_stops_the_house(cash: int, lots: int, words: s
 
     with pytest.raises(InvariantBroken, match=words):
         run_to_end(driver)
+
+
+def test_abandoned_run_leaves_nothing_at_the_venue() -> None:
+    liar = Liar(venue(), cash=1)
+    noted: list[object] = []
+    driver = Driver(engine(), liar, record=lambda _, commands: noted.extend(commands))
+    with pytest.raises(InvariantBroken):
+        run_to_end(driver)
+    live = driver.engine.state.orders.open_count
+    noted.clear()
+
+    unanswered = driver.abandon("test")
+
+    assert live > 0
+    assert unanswered == 0
+    assert [type(one) for one in noted] == [CancelOrder] * live
+    later: list[Event | None] = []
+    while liar.next_ts_ns() is not None:
+        later.append(liar.advance())
+    assert not [event for event in later if isinstance(event, OrderFilled)]
 
 
 def test_journal_sees_every_fact_before_its_wishes_leave() -> None:

@@ -1,0 +1,63 @@
+"""The bot when a law of the house breaks under it."""
+
+import json
+import sqlite3
+from pathlib import Path
+from threading import Event as Flag
+
+import pytest
+
+from bot.app import PaperBot
+from bot.config import load
+from bot.markets import synthetic_market
+from domain.commands import VenueCommand
+from domain.errors import InvariantBroken
+from domain.events import Event
+from domain.units import Money
+from exchange.port import ExchangePort, Statement
+from tests.builders import START_NS
+
+
+class OneUnitOff:
+    """A venue whose statement is off by one unit of cash once there is a position."""
+
+    def __init__(self, honest: ExchangePort) -> None:
+        """Stand before an honest venue."""
+        self._honest = honest
+
+    def next_ts_ns(self) -> int | None:
+        """Tell the truth."""
+        return self._honest.next_ts_ns()
+
+    def advance(self) -> Event | None:
+        """Tell the truth."""
+        return self._honest.advance()
+
+    def send(self, command: VenueCommand) -> None:
+        """Pass it on."""
+        self._honest.send(command)
+
+    def statement(self) -> Statement:
+        """Lie by one unit."""
+        true = self._honest.statement()
+        return Statement(cash=Money(true.cash + 1), positions=true.positions) if true.positions else true
+
+
+def test_broken_law_cancels_everything_is_told_and_leaves_the_place_tidy(tmp_path: Path) -> None:
+    config = load(None, {"bot": {"state_dir": str(tmp_path)}, "monitoring": {"port": "0"}})
+    bot = PaperBot(config, synthetic_market(config, START_NS))
+    bot.driver.exchange = OneUnitOff(bot.driver.exchange)
+
+    with pytest.raises(InvariantBroken, match="cash is"):
+        bot.run(speed=0, for_ns=None, stop=Flag())
+
+    lines = [json.loads(line) for line in (tmp_path / "hat.log").read_text().splitlines()]
+    halted = [line for line in lines if line["event_type"].startswith("kill_switch")]
+    assert [line["level"] for line in halted] == ["CRITICAL"]
+    assert "cash is" in json.dumps(halted[0]["data"])
+    assert not (tmp_path / "bot.json").exists()
+    with sqlite3.connect(tmp_path / "ledger.db") as database:
+        assert database.execute("SELECT count(*) FROM fills").fetchone()[0] > 0
+    again = PaperBot(config, synthetic_market(config, START_NS))
+    summary = again.run(speed=0, for_ns=5_000_000_000, stop=Flag())
+    assert summary["ended"] == "end of time"
