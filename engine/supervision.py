@@ -167,7 +167,7 @@ def _watch_breakers(state: EngineState, ratio: Rate) -> None:
     breaches = evaluate(state.settings.limits, state.account(), margin_ratio=ratio, value_at_risk=state.var_marked)
     for breach in breaches:
         if breach.is_stop:
-            engage(state, breach.reason, breach.reason.sentence, breach.limit, breach.observed)
+            engage(state, breach.reason, breach.detail, breach.limit, breach.observed)
         elif breach.reason not in state.warned:
             state.warned.add(breach.reason)
             state.notices.append(LimitWarned(breach.reason, breach.limit, breach.observed, ts_ns=state.now_ns))

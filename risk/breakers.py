@@ -9,9 +9,11 @@ Laws: stops come before warnings; a limit that stops does not also warn; a loss 
 import msgspec
 
 from domain.reasons import Reason
-from domain.units import Money, Rate
+from domain.units import RATE_DECIMALS, Money, Rate, format_money, format_scaled
 from domain.views import AccountView
 from risk.limits import RiskLimits
+
+_IN_MONEY = frozenset({Reason.HALTED_BY_DAILY_LOSS, Reason.VALUE_AT_RISK})
 
 
 class Breach(msgspec.Struct, frozen=True, gc=False):
@@ -21,6 +23,17 @@ class Breach(msgspec.Struct, frozen=True, gc=False):
     limit: int
     observed: int
     is_stop: bool
+
+    @property
+    def detail(self) -> str:
+        """Return what was seen and what the limit is, as a person reads it."""
+        if self.reason in _IN_MONEY:
+            return f"{format_money(Money(self.observed))} USDC, limit {format_money(Money(self.limit))} USDC"
+        return f"{_percent(self.observed)} %, limit {_percent(self.limit)} %"
+
+
+def _percent(rate: int) -> str:
+    return format_scaled(rate, RATE_DECIMALS - 2)
 
 
 def evaluate(

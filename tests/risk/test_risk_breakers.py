@@ -52,3 +52,11 @@ def test_breakers_put_stops_first():
 def test_breaker_of_value_at_risk_is_off_at_zero():
     limits = some_limits(value_at_risk_max=0)
     assert evaluate(limits, an_account(), margin_ratio=0, value_at_risk=usdc(9_999)) == []
+
+
+def test_a_breach_tells_what_was_seen_in_words_a_person_reads() -> None:
+    fall = Breach(Reason.HALTED_BY_DRAWDOWN, 50_000_000, 51_234_567, is_stop=True)
+    loss = Breach(Reason.HALTED_BY_DAILY_LOSS, 40_000_000_000, 41_050_000_000, is_stop=True)
+
+    assert fall.detail == "5.1234567 %, limit 5 %"
+    assert loss.detail == "410.5 USDC, limit 400 USDC"
