@@ -1,1 +1,1 @@
-"""Venues behind one port: simulated and real."""
+"""Venues behind one port; the simulated one so far."""

@@ -1,1 +1,1 @@
-"""Metrics, traces, logs, health and alerts: readers of notices."""
+"""Metrics, traces, logs and health: readers of notices."""

@@ -1,1 +1,1 @@
-"""Market data sources: synthetic, recorded, streamed."""
+"""Market data sources: the synthetic market, and the admission every recording passes."""

@@ -1,1 +1,1 @@
-"""Hyperliquid's wire: codec, signing, session, transport."""
+"""Hyperliquid: which instruments it lists, built in or asked for; the adapter that trades on it will live here."""

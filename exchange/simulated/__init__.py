@@ -1,1 +1,1 @@
-"""The simulated venue: matching, queue position, latency, costs, funding, margin, faults."""
+"""The simulated venue: matching, queue position, latency, costs, funding, margin, refusals."""
