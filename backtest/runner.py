@@ -15,8 +15,7 @@ from domain.events import CancelRefused, Event, OrderCanceled, RunStarted, StopR
 from domain.units import NS_PER_SECOND
 from engine.machine import Engine, Outcome
 from engine.timers import PULSE, Timers
-from exchange.port import ExchangePort, Statement
-from ledger.book import Book
+from exchange.port import ExchangePort
 
 Watcher = Callable[[Event, Outcome], None]
 """Called after every step on the engine's own thread; it must return at once."""
@@ -48,8 +47,6 @@ class Driver:
         self.checks = 0
         self._watch = watch
         self._record = record
-        self._statement: Statement | None = None
-        self._transactions = self._marks_version = -1
         self._step = step or engine.step
 
     def start(self) -> None:
@@ -128,32 +125,19 @@ class Driver:
         return self.engine.state.is_done
 
     def _prove(self) -> None:
-        """Compare our book with the venue's statement and check the ledger's identities.
-
-        Both are made anew whenever a book took a fact or a mark moved; while none did, they are the same comparison.
-        """
+        """Compare our book with the venue's statement and recompute the ledger's identities, after every event."""
         state = self.engine.state
-        statement = self.exchange.statement()
-        transactions = state.book.transaction_count
+        book = state.book
+        if book.transaction_count:
+            statement = self.exchange.statement()
+            if book.cash != statement.cash:
+                raise InvariantBroken(f"cash is {book.cash} in the book and {statement.cash} at the venue")
+            if book.open_positions() != statement.positions:
+                raise InvariantBroken(
+                    f"positions are {book.open_positions()} lots in the book and {statement.positions} at the venue"
+                )
+            book.verify(state.marks)
         self.checks += 1
-        if statement is not self._statement or transactions != self._transactions:
-            self._compare(state.book, statement)
-            self._statement, self._transactions = statement, transactions
-        elif state.marks_version == self._marks_version:
-            return
-        self._marks_version = state.marks_version
-        if transactions:
-            state.book.verify(state.marks)
-
-    def _compare(self, book: Book, statement: Statement) -> None:
-        if book.transaction_count == 0:
-            return
-        if book.cash != statement.cash:
-            raise InvariantBroken(f"cash is {book.cash} in the book and {statement.cash} at the venue")
-        if book.open_positions() != statement.positions:
-            raise InvariantBroken(
-                f"positions are {book.open_positions()} lots in the book and {statement.positions} at the venue"
-            )
 
 
 def run_to_end(driver: Driver, progress: Callable[[int], None] | None = None, progress_every: int = 20_000) -> None:

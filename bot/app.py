@@ -74,7 +74,7 @@ class PaperBot:
             endpoint=config.monitoring.otlp_endpoint or None,
         )
         self.observer = Observer(Measurements(instruments), describer, self.log, spans)
-        self.watch = Watch(self.engine, self.observer, self.projection)
+        self.watch = Watch(self.engine, exchange, self.observer, self.projection)
         pages = AdminPages(
             metrics=self._metrics,
             health=self.watch.health,

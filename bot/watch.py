@@ -13,6 +13,7 @@ from domain.lifecycle import IN_FLIGHT, State
 from domain.notices import AccountMarked
 from domain.units import RATE_UNIT, Money, format_money, format_scaled
 from engine.machine import Engine, Outcome
+from exchange.port import ExchangePort
 from monitoring.health import Health, HealthInputs, assess
 from monitoring.observe import Observer
 
@@ -26,14 +27,16 @@ class Figures(msgspec.Struct, frozen=True):
     orders_unknown: int
     answer_age_ns: int
     stepped_ns: int
+    cash_residual: Money = Money(0)
 
 
 class Watch:
     """Keeps the figures of the last pulse."""
 
-    def __init__(self, engine: Engine, observer: Observer, projection: Projection) -> None:
+    def __init__(self, engine: Engine, exchange: ExchangePort, observer: Observer, projection: Projection) -> None:
         """Know whom to ask."""
         self._engine = engine
+        self._exchange = exchange
         self._observer = observer
         self._projection = projection
         self._stepped_ns = monotonic_ns()
@@ -60,6 +63,7 @@ class Watch:
             unknown,
             state.now_ns - oldest_ns,
             ended_ns,
+            Money(state.book.cash - self._exchange.statement().cash),
         )
 
     def health(self) -> Health:
@@ -83,6 +87,7 @@ class Watch:
                 orders_unknown=figures.orders_unknown,
                 open_orders=state.orders.open_count,
                 answer_age_ns=figures.answer_age_ns,
+                cash_residual=figures.cash_residual,
                 projection_is_running=projection.is_running,
                 projection_backlog=projection.backlog,
                 projection_backlog_max=BACKLOG_MAX,

@@ -97,7 +97,6 @@ class EngineState:
         self.now_ns = 0
         self.order_sequence = 0
         self.marks: dict[str, int] = dict.fromkeys(self.instruments, 0)
-        self.marks_version = 0
         self.pulse_interval_ns = settings.pulse_interval_ns
         self.refusals = {(symbol, side): Refusals() for symbol in self.instruments for side in Side}
         self.slippage = 0
@@ -121,9 +120,7 @@ class EngineState:
 
     def mark(self, symbol: str, price: int) -> None:
         """Value positions of an instrument at this price from here on."""
-        if self.marks[symbol] != price:
-            self.marks[symbol] = price
-            self.marks_version += 1
+        self.marks[symbol] = price
 
     def equity(self) -> Money:
         """Return cash plus positions at current marks."""

@@ -1,6 +1,7 @@
 """The bot when a law of the house breaks under it."""
 
 import json
+import os
 import sqlite3
 from pathlib import Path
 from threading import Event as Flag
@@ -9,6 +10,7 @@ import pytest
 
 from bot.app import PaperBot
 from bot.config import load
+from bot.journal_file import JournalUnwritable
 from bot.markets import synthetic_market
 from domain.commands import VenueCommand
 from domain.errors import InvariantBroken
@@ -61,3 +63,24 @@ def test_broken_law_cancels_everything_is_told_and_leaves_the_place_tidy(tmp_pat
     again = PaperBot(config, synthetic_market(config, START_NS))
     summary = again.run(speed=0, for_ns=5_000_000_000, stop=Flag())
     assert summary["ended"] == "end of time"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full (Linux)")
+def test_journal_on_a_full_disk_stops_the_bot_and_the_ledger_shows_no_open_order(tmp_path: Path) -> None:
+    """Only the journal's disk is full, so the ledger can tell what became of every order."""
+    config = load(None, {"bot": {"state_dir": str(tmp_path)}, "monitoring": {"port": "0"}})
+    bot = PaperBot(config, synthetic_market(config, START_NS))
+    stop = Flag()
+
+    def fill_the_disk() -> None:
+        if bot.engine.state.orders.open_count and bot.driver.events > 200:
+            with Path("/dev/full").open("wb", buffering=0) as full:
+                os.dup2(full.fileno(), bot.journal._file.fileno())
+
+    with pytest.raises(JournalUnwritable, match="0 orders are open, 0 notices are not in the ledger"):
+        bot.run(speed=0, for_ns=None, stop=stop, refresh=fill_the_disk)
+
+    with sqlite3.connect(tmp_path / "ledger.db") as database:
+        states = {state for (state,) in database.execute("SELECT DISTINCT state FROM orders")}
+    assert "canceled" in states
+    assert states <= {"filled", "canceled", "rejected", "denied", "expired"}
