@@ -113,6 +113,7 @@ class Tally:
                 "fees": format_money(totals.fees),
                 "rebates": format_money(totals.rebates),
                 "slippage": format_money(totals.slippage),
+                "liquidation": format_money(totals.liquidation),
                 "net": format_money(totals.net),
             },
             "equity": format_money(totals.equity),

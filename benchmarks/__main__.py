@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import backtest, breakdown, latency, making
+from benchmarks import backtest, breakdown, latency, ledger, ledger_outage, ledger_scale, making, upkeep
 from benchmarks.report import Options, as_json, machine, save, text
 from benchmarks.workload import ROWS, ROWS_FULL
 
@@ -19,6 +19,10 @@ BENCHES = {
     "backtest": backtest.measure,
     "breakdown": breakdown.measure,
     "latency": latency.measure,
+    "ledger-upkeep": upkeep.measure,
+    "ledger": ledger.measure,
+    "ledger-outage": ledger_outage.measure,
+    "ledger-scale": ledger_scale.measure,
 }
 EVENTS, EVENTS_MIN = 100_000, 10_000
 """Fewer events route too few commands for a percentile."""

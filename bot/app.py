@@ -21,19 +21,23 @@ from bot.asking import NOTE
 from bot.clock import monotonic_ns, now_ns
 from bot.config import HatConfig, config_hash, engine_settings, ledger_url, log_path, redacted, strategy, venue_settings
 from bot.journal_file import JournalFile, JournalUnwritable
+from bot.ledger_size import LedgerGauge
 from bot.loop import run_paced
 from bot.markets import OpenedMarket
+from bot.operator_acts import Mailbox, Refused
 from bot.projection import Projection
 from bot.revision import code_revision
 from bot.run_ids import derived_run_id
 from bot.state_lock import StateLock
+from bot.venue_file import VenueFile
 from bot.watch import Watch
 from domain.commands import Command
 from domain.errors import ConfigInvalid, InvariantBroken
-from domain.events import Event, LedgerCaughtUp, LedgerFellBehind, OperatorHalted
+from domain.events import Event, LedgerCaughtUp, LedgerFellBehind, OperatorAcknowledged, OperatorHalted
 from domain.notices import KillSwitchEngaged
 from domain.reasons import Reason
 from domain.units import NS_PER_SECOND, Money, format_money
+from engine.journal import VERSION
 from engine.machine import Engine, Outcome
 from exchange.simulated.exchange import SimulatedExchange
 from ledger.rows import RunRecord, run_key
@@ -65,7 +69,8 @@ class PaperBot:
         exchange = SimulatedExchange(instruments, market.feed, venue_settings(config))
         self.tally = Tally()
         self.store = LedgerStore(ledger_url(config))
-        self.projection = Projection(self.store)
+        measurements = Measurements(instruments)
+        self.projection = Projection(self.store, between=LedgerGauge(self.store, measurements.set_ledger_size).look)
         self.log = EventLog(log_path(config), config.monitoring.log_level)
         describer = Describer(instruments)
         spans = SpanSink(
@@ -73,8 +78,12 @@ class PaperBot:
             seed=self.run_id,
             endpoint=config.monitoring.otlp_endpoint or None,
         )
-        self.observer = Observer(Measurements(instruments), describer, self.log, spans)
+        self.observer = Observer(measurements, describer, self.log, spans)
         self.watch = Watch(self.engine, exchange, self.observer, self.projection)
+        self._mailbox = Mailbox(self.state_dir)
+        self._venue_file = VenueFile(
+            self.state_dir, lambda: exchange.account_statement(run_key(self.run_id)), self._venue_file_failed
+        )
         pages = AdminPages(
             metrics=self._metrics,
             health=self.watch.health,
@@ -82,12 +91,13 @@ class PaperBot:
             failed=self._page_failed,
         )
         self.admin = AdminServer(pages, config.monitoring.host, config.monitoring.port)
+        record = run_record(config, market, "run", self.engine)
         self.journal = JournalFile(
             self.state_dir / "journal" / f"{run_key(self.run_id)}.journal",
-            {"version": 1, "run_id": run_key(self.run_id), "config": redacted(config), "code": code_revision()},
+            {"version": VERSION, "run": msgspec.to_builtins(record), "config": redacted(config)},
         )
         # Last of all: a bot that was refused leaves no run in the ledger.
-        self.store.begin_run(run_record(config, market, "run", self.engine))
+        self.store.begin_run(record)
         step = self._stopwatch.timed("step", self.engine.step)
         self.driver = Driver(self.engine, exchange, watch=self._watch, record=self._record, step=step)
         self._started = 0
@@ -126,6 +136,9 @@ class PaperBot:
     def _page_failed(self, problem: str) -> None:
         self.log.system("admin_page_failed", now_ns(), {"problem": problem})
 
+    def _venue_file_failed(self, problem: str) -> None:
+        self.log.system("venue_statement_failed", now_ns(), {"problem": problem}, Level.WARNING)
+
     def run(
         self, *, speed: float, for_ns: int | None, stop: Flag, refresh: Callable[[], None] | None = None
     ) -> dict[str, Any]:
@@ -140,6 +153,8 @@ class PaperBot:
         self.observer.start()
         self.projection.start()
         self.admin.start()
+        for name in self._mailbox.clear():
+            self.log.system("operator_act_outdated", now_ns(), {"file": name}, Level.WARNING)
         self.log.system(
             "startup", self.market.start_ns or now_ns(), {"run_id": run_key(self.run_id), "market": self.market.name}
         )
@@ -167,7 +182,7 @@ class PaperBot:
         return summary
 
     def _beat(self, refresh: Callable[[], None] | None) -> Callable[[], None]:
-        """Return what the loop calls between two events: tell the engine about the SQL ledger, show the bot."""
+        """Return what the loop calls between two events: tell the engine what is new beside the market, show the bot."""
 
         def beat() -> None:
             is_behind = self.projection.is_behind
@@ -177,10 +192,24 @@ class PaperBot:
                 self.driver.tell(
                     LedgerFellBehind(self.projection.backlog, **stamp) if is_behind else LedgerCaughtUp(**stamp)
                 )
+            self._take_acts()
+            self._venue_file.look()
             if refresh is not None:
                 refresh()
 
         return beat
+
+    def _take_acts(self) -> None:
+        """Tell the engine what operators left in the mailbox; what is no act is told and ignored."""
+        for act in self._mailbox.take():
+            if isinstance(act, Refused):
+                self.log.system(
+                    "operator_act_refused", now_ns(), {"file": act.name, "problem": act.problem}, Level.WARNING
+                )
+                continue
+            self.log.system("operator_act", now_ns(), {"act": act.act, "detail": act.detail})
+            stamp = {"ts_event_ns": self.driver.now_ns, "ts_recv_ns": self.driver.now_ns}
+            self.driver.tell(OperatorAcknowledged(act.detail, **stamp))
 
     def _abandon(self) -> None:
         """Something broke that must not: latch the kill switch, cancel everything without the engine, tell."""
@@ -200,6 +229,7 @@ class PaperBot:
         stored = self.projection.stop(FLUSH_SECONDS)
         if stored:
             self.store.end_run(self.engine.state.now_ns)
+        self._venue_file.close(FLUSH_SECONDS)
         self.log.system("shutdown", self.engine.state.now_ns, {"run_id": run_key(self.run_id)})
         self.observer.stop(FLUSH_SECONDS)
         self.store.close()
@@ -247,6 +277,7 @@ def run_record(config: HatConfig, market: OpenedMarket, command: str, engine: En
     """Return what the ledger keeps about a run."""
     return RunRecord(
         run_id=engine.state.settings.run_id,
+        account=run_key(engine.state.settings.run_id),
         command=f"{command} {market.name}",
         strategy=engine.state.strategy.name,
         seed=config.bot.seed,

@@ -11,11 +11,13 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-import msgspec
 import typer
 from typer.exceptions import TyperException
 
-from domain.errors import ConfigInvalid, HouseError, InvariantBroken
+from bot import cli_ledger_export, cli_ledger_proof, cli_ledger_reports, cli_ledger_upkeep, cli_ledger_venue
+from bot.cli_ledger import ledger_app
+from bot.cli_options import CoinOption, ConfigOption, JsonOption, StateOption, configured, print_json
+from domain.errors import HouseError, InvariantBroken
 
 if TYPE_CHECKING:
     from bot.app import PaperBot
@@ -30,54 +32,19 @@ app = typer.Typer(
     name="hat",
     help="A maker-first trading bot for Hyperliquid perpetuals that can prove what it did. Simulated and on loopback "
     "unless told otherwise.\n\nBegin with `hat run --for 60s`, then `hat ledger summary`.",
-    epilog="Exit codes: 0 done, 2 refused (one sentence says why), 3 stopped by a broken law or a full disk. "
+    epilog="Exit codes: 0 done, 1 a proof or comparison of the ledger found something, 2 refused (one sentence says "
+    "why), 3 stopped by a broken law or a full disk. "
     'With --json a refusal is one object too: {"error": ...}.',
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-ledger_app = typer.Typer(help="Read the trade ledger: `hat ledger summary`.", no_args_is_help=True)
 config_app = typer.Typer(help="Read the configuration: `hat config show`.", no_args_is_help=True)
+for commands in (cli_ledger_proof, cli_ledger_venue, cli_ledger_reports, cli_ledger_export, cli_ledger_upkeep):
+    commands.register(ledger_app)
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(config_app, name="config")
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="FILE",
-        help="TOML file; default: ./hat.toml when there is one. HAT_SECTION__KEY in the environment overrides it, "
-        "e.g. HAT_RISK__LEVERAGE_MAX=2.",
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, the last line of standard output.")]
-StateOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--state-dir", metavar="DIR", help="Where ledger, journal, log and bot.json are kept; default: ./state."
-    ),
-]
-CoinOption = Annotated[str | None, typer.Option("--coin", metavar="SYMBOL", help="Only this coin, e.g. BTC.")]
-
-
-def print_json(shape: object) -> None:
-    """Print one object on one line."""
-    sys.stdout.write(msgspec.json.encode(shape).decode() + "\n")
-    sys.stdout.flush()
-
-
-def configured(path: Path | None, state_dir: Path | None = None, **asked: dict[str, object]) -> "HatConfig":
-    """Return the configuration with what the command line overrides, by section."""
-    from bot.config import load
-
-    sections = {**asked, "bot": {"state_dir": state_dir, **asked.get("bot", {})}}
-    overrides = {
-        section: {key: str(value) for key, value in keys.items() if value is not None}
-        for section, keys in sections.items()
-    }
-    return load(path, {section: keys for section, keys in overrides.items() if keys})
 
 
 @app.command()
@@ -251,38 +218,6 @@ def status(
         print_json(found)
     else:
         print_view(status_view(found))
-
-
-@ledger_app.command("summary")
-def ledger_summary(
-    url: Annotated[
-        str,
-        typer.Option(help="Database, e.g. sqlite:///state/ledger.db; default: ledger.db in the state directory."),
-    ] = "",
-    run_id: Annotated[str, typer.Option("--run", metavar="RUN", help="A run's id; default: the newest.")] = "",
-    config: ConfigOption = None,
-    state_dir: StateOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show orders, fills and P&L by cause of one run, from its postings; also while the bot runs."""
-    from bot.config import ledger_url
-    from bot.show import ledger_shape, ledger_view, print_view
-    from ledger.store import LedgerStore
-
-    store = LedgerStore(url or ledger_url(configured(config, state_dir)), read_only=True)
-    try:
-        statement = store.statement(run_id)
-        known = store.run_ids()
-    finally:
-        store.close()
-    if statement is None:
-        expected = f"one of {', '.join(known[-5:])}" if known else "a ledger that holds a run"
-        raise ConfigInvalid("--run", run_id or "newest", expected)
-    shape = ledger_shape(statement)
-    if as_json:
-        print_json(shape)
-    else:
-        print_view(ledger_view(shape))
 
 
 @config_app.command("show")

@@ -10,7 +10,7 @@ Laws: batches hold whole outcomes, in order; a batch that was stored twice is st
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event, Thread
 
 from domain.errors import HouseError
@@ -27,7 +27,8 @@ class Projection:
     """Writes the notices of one begun run to a store.
 
     Units: batch_notices and backlog_max in notices, pause_s how long the thread lets notices gather, retry_s_max the
-    longest wait between two tries.
+    longest wait between two tries. between is called on the thread before each batch and while there is none: for what
+    else wants the database, briefly.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Projection:
         pause_s: float = PAUSE_S,
         retry_s_max: float = RETRY_S_MAX,
         notices_before: int = 0,
+        between: Callable[[], None] | None = None,
     ) -> None:
         """Prepare; `put` may be called at once. notices_before is how many of the run's notices nobody will put again."""
         self._store = store
@@ -46,6 +48,7 @@ class Projection:
         self._backlog_max = backlog_max
         self._pause_s = pause_s
         self._retry_s_max = retry_s_max
+        self._between = between
         self._waiting: deque[Sequence[Notice]] = deque()
         self._batch: list[Notice] = []
         self._taken = self._written = notices_before
@@ -116,6 +119,8 @@ class Projection:
     def _work(self) -> None:
         wait_s = self._pause_s
         while not self._abandoned.is_set():
+            if self._between is not None:
+                self._between()
             if not self._fill_batch():
                 if self._stopping.is_set():
                     return

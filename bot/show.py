@@ -17,10 +17,13 @@ from ledger.pnl import ProfitAndLoss
 from ledger.statement import LedgerStatement
 
 P_AND_L = ("realized", "unrealized", "funding", "fees", "rebates", "net", "slippage")
+MEMOS_IF_ANY = ("liquidation",)
+"""Told only where there is any: most runs are never liquidated."""
 COSTS = frozenset({"fees", "slippage"})
 MEANINGS = {
     "net": "realized + unrealized + funding - fees + rebates",
     "slippage": "memo: cost against the mid; below 0 is a gain",
+    "liquidation": "memo: what of realized the venue's own closings made",
 }
 PIPE_WIDTH = 120
 LABEL_WIDTH = 16
@@ -62,9 +65,14 @@ def facts(rows: Sequence[tuple[str, object]]) -> Text:
     return shown
 
 
+def told(*pnls: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of P&L by cause that have something to say: all but the memos that are nothing in each."""
+    return P_AND_L + tuple(name for name in MEMOS_IF_ANY if any(Decimal(pnl.get(name, "0")) for pnl in pnls))
+
+
 def pnl_lines(pnl: Mapping[str, str]) -> Text:
     """Return P&L by cause, one exact amount per line, points below each other."""
-    amounts = {name: Decimal(pnl[name]) for name in P_AND_L}
+    amounts = {name: Decimal(pnl[name]) for name in told(pnl)}
     places = max(CENTS, *(-int(amount.as_tuple().exponent) for amount in amounts.values()))
     texts = {name: f"{amount:,.{places}f}" for name, amount in amounts.items()}
     width = max(map(len, texts.values()))
@@ -124,6 +132,7 @@ def ledger_shape(statement: LedgerStatement) -> dict[str, Any]:
         "volume": format_money(statement.volume),
         "cash": format_money(statement.cash),
         "transfers": format_money(statement.transfers),
+        "unexplained": format_money(statement.unexplained),
         "pnl": _pnl_shape(statement.pnl),
         "instruments": {
             one.symbol: {
@@ -139,7 +148,7 @@ def ledger_shape(statement: LedgerStatement) -> dict[str, Any]:
 
 
 def _pnl_shape(pnl: ProfitAndLoss) -> dict[str, str]:
-    return {name: format_money(getattr(pnl, name)) for name in (*P_AND_L, "equity")}
+    return {name: format_money(getattr(pnl, name)) for name in (*P_AND_L, *MEMOS_IF_ANY, "equity")}
 
 
 def ledger_view(shape: Mapping[str, Any]) -> RenderableType:
@@ -152,6 +161,7 @@ def ledger_view(shape: Mapping[str, Any]) -> RenderableType:
         ("orders", f"{shape['orders']:,}: {states}" if states else "none"),
         ("fills", f"{shape['fills']:,}, {shape['maker_fills']:,} as maker, volume {float(shape['volume']):,.0f} USDC"),
         ("cash", f"{shape['cash']} USDC"),
+        *([("unexplained", f"{shape['unexplained']} USDC")] if Decimal(shape.get("unexplained", "0")) else []),
         ("equity", f"{shape['pnl']['equity']} USDC"),
         ("code", shape["code_revision"]),
         ("config", shape["config_hash"]),
@@ -168,7 +178,7 @@ def _ledger_table(parts: Mapping[str, Mapping[str, Any]]) -> Table:
     for name in ("position", "orders", "fills"):
         table.add_row(name, *(str(part[name]) for part in parts.values()))
     table.add_row("volume", *(f"{float(part['volume']):,.0f}" for part in parts.values()))
-    for name in P_AND_L:
+    for name in told(*(part["pnl"] for part in parts.values())):
         table.add_row(name, *(money(part["pnl"][name], is_cost=name in COSTS) for part in parts.values()))
     return table
 

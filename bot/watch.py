@@ -17,6 +17,8 @@ from exchange.port import ExchangePort
 from monitoring.health import Health, HealthInputs, assess
 from monitoring.observe import Observer
 
+UNEXPLAINED = "the venue's statement and the book differ, no new risk"
+
 
 class Figures(msgspec.Struct, frozen=True):
     """The bot at its last pulse."""
@@ -27,7 +29,7 @@ class Figures(msgspec.Struct, frozen=True):
     orders_unknown: int
     answer_age_ns: int
     stepped_ns: int
-    cash_residual: Money = Money(0)
+    residual: Money = Money(0)
 
 
 class Watch:
@@ -56,6 +58,8 @@ class Watch:
             unknown += order.state is State.UNKNOWN
             if order.state in IN_FLIGHT:
                 oldest_ns = min(oldest_ns, order.ts_asked_ns)
+        residual = self._residual()
+        self._observer.measurements.set_residual(residual)
         return Figures(
             marked,
             {symbol: market.ts_ns for symbol, market in state.markets.items()},
@@ -63,8 +67,31 @@ class Watch:
             unknown,
             state.now_ns - oldest_ns,
             ended_ns,
-            Money(state.book.cash - self._exchange.statement().cash),
+            residual,
         )
+
+    def _residual(self) -> Money:
+        """Return equity of the ledger less the account value at the venue, both at our marks.
+
+        A market without a mark counts nothing: there the driver compares the lots themselves.
+        """
+        state = self._engine.state
+        statement, positions = self._exchange.statement(), state.book.open_positions()
+        total = state.book.cash - statement.cash
+        if positions != statement.positions:
+            for symbol, mark in state.marks.items():
+                lots = positions.get(symbol, 0) - statement.positions.get(symbol, 0)
+                total += lots * mark * state.instruments[symbol].money_per_unit
+        return Money(total)
+
+    def _blocked(self) -> str:
+        """Return why the ledger allows no new risk, in one sentence; empty while it does."""
+        agreement = self._engine.state.agreement
+        if not agreement.is_blocking:
+            return ""
+        if agreement.is_booked:
+            return f"{UNEXPLAINED}: booked as unexplained, look at it, then hat ledger acknowledge"
+        return f"{UNEXPLAINED}: waiting for a second statement"
 
     def health(self) -> Health:
         """Return the health of every component; called on any thread."""
@@ -87,7 +114,8 @@ class Watch:
                 orders_unknown=figures.orders_unknown,
                 open_orders=state.orders.open_count,
                 answer_age_ns=figures.answer_age_ns,
-                cash_residual=figures.cash_residual,
+                ledger_error=self._blocked(),
+                cash_residual=figures.residual,
                 projection_is_running=projection.is_running,
                 projection_backlog=projection.backlog,
                 projection_backlog_max=BACKLOG_MAX,
@@ -116,6 +144,9 @@ class Watch:
             "drawdown_percent": 100 * marked.drawdown / RATE_UNIT,
             "exposure": format_money(marked.exposure),
             "margin_ratio": marked.margin_ratio / RATE_UNIT,
+            "unexplained": format_money(marked.unexplained),
+            "residual": format_money(self._figures.residual),
+            "blocked": self._blocked(),
             "value_at_risk": format_money(marked.value_at_risk),
             "open_orders": marked.open_orders,
             "positions": {

@@ -9,7 +9,7 @@ from enum import IntEnum
 import msgspec
 
 from domain.identifiers import ClientOrderId, TradeId, VenueOrderId
-from domain.order import Liquidity, Side
+from domain.order import FillCause, Liquidity, Side
 from domain.reasons import Reason
 from domain.units import Lots, Money, Price, Rate
 
@@ -101,7 +101,8 @@ class OrderFilled(Fact, frozen=True, kw_only=True, gc=False):
     """One execution. Units: fee in Money, positive is a cost, negative a rebate.
 
     start_position is our position just before this fill, signed; it lets the chain of fills prove that none is
-    missing. client_order_id is empty for a liquidation or deleveraging.
+    missing. client_order_id is empty for a liquidation or deleveraging. evidence is the venue's own proof of the
+    execution (Hyperliquid: the hash of its L1 transaction), empty where there is none.
     """
 
     client_order_id: ClientOrderId
@@ -114,7 +115,8 @@ class OrderFilled(Fact, frozen=True, kw_only=True, gc=False):
     liquidity: Liquidity
     fee: Money
     start_position: Lots
-    is_liquidation: bool = False
+    cause: FillCause = FillCause.ORDER
+    evidence: str = ""
 
 
 class OrderCanceled(Fact, frozen=True, gc=False):
@@ -229,6 +231,12 @@ class OperatorResumed(Fact, frozen=True, gc=False):
     detail: str
 
 
+class OperatorAcknowledged(Fact, frozen=True, gc=False):
+    """A person has looked at what the venue's statement holds beyond our book, takes it on, and says why."""
+
+    detail: str
+
+
 class OperatorPaused(Fact, frozen=True, gc=False):
     """Maintenance: cancel everything and wait."""
 
@@ -264,6 +272,6 @@ OrderEvent = (
     | OrderStatusReported
 )
 AccountEvent = FundingPaid | TransferBooked | AccountReported
-OperatorEvent = OperatorHalted | OperatorResumed | OperatorPaused | StopRequested
+OperatorEvent = OperatorHalted | OperatorResumed | OperatorAcknowledged | OperatorPaused | StopRequested
 HouseEvent = RunStarted | TimerFired | LedgerFellBehind | LedgerCaughtUp
 Event = MarketEvent | OrderEvent | AccountEvent | OperatorEvent | HouseEvent

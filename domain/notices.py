@@ -10,7 +10,7 @@ from domain.events import Level
 from domain.identifiers import ClientOrderId, TradeId, VenueOrderId
 from domain.lifecycle import State, Trigger
 from domain.modes import Mode
-from domain.order import Liquidity, Side, TimeInForce
+from domain.order import FillCause, Liquidity, Side, TimeInForce
 from domain.reasons import Reason
 from domain.transaction import Transaction
 from domain.units import Lots, Money, Price, Rate
@@ -88,7 +88,11 @@ class QuotesDecided(Report, frozen=True, gc=False):
 
 
 class FillBooked(Report, frozen=True, kw_only=True, gc=False):
-    """One execution, booked. slippage > 0 is a cost against the mid at decision. Units: Money."""
+    """One execution, booked. slippage > 0 is a cost against the mid at decision. Units: Money.
+
+    start_position is the venue's word on our position just before, position_after ours just after. Mids are doubled to
+    stay exact and 0 when unknown: at decision, when the venue took the order, when we learned of the fill.
+    """
 
     client_order_id: ClientOrderId
     venue_order_id: VenueOrderId
@@ -103,9 +107,24 @@ class FillBooked(Report, frozen=True, kw_only=True, gc=False):
     realized: Money
     slippage: Money
     position_after: Lots
+    start_position: Lots
     decision_mid_x2: int
     arrival_mid_x2: int
-    is_liquidation: bool = False
+    fill_mid_x2: int
+    cause: FillCause = FillCause.ORDER
+
+
+class MarkoutTaken(Report, frozen=True, gc=False):
+    """Where the mid stood some time after a fill. sequence is that of the fill's transaction; mid_x2 is never 0.
+
+    horizon_ns is the time since we learned of the fill; the mid is the last one known at exactly that moment.
+    """
+
+    sequence: int
+    client_order_id: ClientOrderId
+    symbol: str
+    horizon_ns: int
+    mid_x2: int
 
 
 class FundingBooked(Report, frozen=True, gc=False):
@@ -128,8 +147,8 @@ class TransactionPosted(Report, frozen=True, gc=False):
 class AccountMarked(Report, frozen=True, kw_only=True, gc=False):
     """The account at current marks, at a regular pulse and after every fill.
 
-    Units: Money; drawdown, margin_ratio and value_at_risk_share are Rates. net = realized + unrealized + funding -
-    fees + rebates. value_at_risk is the 95 % one-pulse loss, positive.
+    Units: Money; drawdown and margin_ratio are Rates. net = realized + unrealized + funding - fees + rebates, and
+    equity = transfers + unexplained + net; liquidation is a part of realized. value_at_risk is the 95 % one-pulse loss, positive.
     """
 
     equity: Money
@@ -141,6 +160,8 @@ class AccountMarked(Report, frozen=True, kw_only=True, gc=False):
     rebates: Money
     slippage: Money
     net: Money
+    transfers: Money
+    unexplained: Money
     drawdown: Rate
     drawdown_max: Rate
     exposure: Money
@@ -151,6 +172,7 @@ class AccountMarked(Report, frozen=True, kw_only=True, gc=False):
     open_orders: int
     positions: tuple[tuple[str, int, int, int], ...] = ()
     """(symbol, signed lots, cost in Money, unrealized in Money) of every open position."""
+    liquidation: Money = Money(0)
 
 
 class ModeChanged(Report, frozen=True, gc=False):
@@ -185,6 +207,26 @@ class LimitWarned(Report, frozen=True, gc=False):
     observed: int
 
 
+class DiscrepancyFound(Report, frozen=True, kw_only=True, gc=False):
+    """The venue's statement and our book differ: no new risk from here on.
+
+    cash is venue less book in Money, positions (symbol, venue less book in signed lots). is_booked says that a second
+    statement confirmed it and the difference went to the account of what nobody can explain.
+    """
+
+    cash: Money
+    positions: tuple[tuple[str, int], ...]
+    is_booked: bool
+    detail: str = ""
+
+
+class DiscrepancyClosed(Report, frozen=True, gc=False):
+    """Nothing unexplained stands in the way of new risk any more: acknowledged by a person, or explained."""
+
+    reason: Reason
+    detail: str = ""
+
+
 class MarketDataSkipped(Report, frozen=True, gc=False):
     """Market data was not used."""
 
@@ -208,6 +250,7 @@ Notice = (
     | PrecheckDecided
     | QuotesDecided
     | FillBooked
+    | MarkoutTaken
     | FundingBooked
     | TransactionPosted
     | AccountMarked
@@ -215,6 +258,8 @@ Notice = (
     | KillSwitchEngaged
     | KillSwitchReset
     | LimitWarned
+    | DiscrepancyFound
+    | DiscrepancyClosed
     | MarketDataSkipped
     | FactNoted
 )

@@ -29,6 +29,21 @@ class Side(IntEnum):
         return "buy" if self is Side.BUY else "sell"
 
 
+class FillCause(IntEnum):
+    """Why an execution happened. Only ORDER has an order of ours behind it (HYPERLIQUID 9.5)."""
+
+    ORDER = 0
+    LIQUIDATION = 1
+    """The venue closed our position because margin ran out."""
+    DELEVERAGING = 2
+    """The venue closed our winning position against somebody's bankruptcy (ADL)."""
+
+    @property
+    def label(self) -> str:
+        """Return the name as logs and SQL write it."""
+        return self.name.lower()
+
+
 class TimeInForce(IntEnum):
     """How long an order lives; post-only is a separate flag."""
 

@@ -66,6 +66,7 @@ class Reason(IntEnum):
     ANSWER_TIMED_OUT = 65
     REDUCED_TO_FIT = 66
     LEDGER_BEHIND = 67
+    UNEXPLAINED = 68
 
     # Halts.
     HALTED_BY_OPERATOR = 80
@@ -90,6 +91,15 @@ class Reason(IntEnum):
     OVERFILL = 123
     UNKNOWN_ORDER = 124
     LATE_ANSWER = 125
+    FILL_CHAIN_BROKEN = 126
+    STATEMENT_OUTDATED = 127
+    NOTHING_TO_ACKNOWLEDGE = 128
+    FILL_UNORDERED = 129
+
+    # Why a difference between the venue's statement and our book is settled.
+    STATEMENT_AGREES = 140
+    EXPLAINED = 141
+    ACKNOWLEDGED = 142
 
     @property
     def label(self) -> str:
@@ -150,6 +160,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.ANSWER_TIMED_OUT: "No answer from the venue in time; the order's fate is unknown",
     Reason.REDUCED_TO_FIT: "Approved with a smaller size to stay within the limits",
     Reason.LEDGER_BEHIND: "Canceled: the SQL ledger is too far behind, only orders that reduce a position go",
+    Reason.UNEXPLAINED: "Canceled: the venue's statement and our book differ, only orders that reduce a position go",
     Reason.HALTED_BY_OPERATOR: "Halted by an operator",
     Reason.HALTED_BY_DRAWDOWN: "Halted: drawdown reached its stop",
     Reason.HALTED_BY_DAILY_LOSS: "Halted: the loss of this day reached its stop",
@@ -168,4 +179,11 @@ SENTENCES: dict[Reason, str] = {
     Reason.OVERFILL: "Fill above the order's size; booked",
     Reason.UNKNOWN_ORDER: "Answer for an order we do not know",
     Reason.LATE_ANSWER: "Answer for an order that had already ended; nothing changed",
+    Reason.FILL_CHAIN_BROKEN: "Fill that does not start at the position we know; booked, and the account is asked for",
+    Reason.STATEMENT_OUTDATED: "Statement from before a fact that is booked already; not compared, asked for again",
+    Reason.NOTHING_TO_ACKNOWLEDGE: "Acknowledgement without an unexplained balance to take on; nothing changed",
+    Reason.FILL_UNORDERED: "Fill older than those kept in the venue's order; booked where it arrived",
+    Reason.STATEMENT_AGREES: "Settled: the venue's next statement agrees with the book",
+    Reason.EXPLAINED: "Settled: facts that arrived late explain the difference",
+    Reason.ACKNOWLEDGED: "Settled: a person took on what nobody can explain",
 }

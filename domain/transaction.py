@@ -15,6 +15,26 @@ class FactKind(IntEnum):
     FILL = 1
     FUNDING = 2
     LIQUIDATION = 3
+    DELEVERAGING = 4
+    CORRECTION = 5
+
+    @property
+    def label(self) -> str:
+        """Return the name as SQL writes it."""
+        return self.name.lower()
+
+
+class CorrectionCause(IntEnum):
+    """Why a correction was booked. Nothing booked is ever changed; a correction is a transaction of its own."""
+
+    NONE = 0
+    """No correction."""
+    LATE_FILL = 1
+    """A fill arrived after younger ones: cost and realized profit become what they are in the venue's order."""
+    UNEXPLAINED = 2
+    """The venue's statement holds more or less than our facts add up to."""
+    EXPLAINED = 3
+    """A fact that arrived late explains what was booked as unexplained."""
 
     @property
     def label(self) -> str:
@@ -33,7 +53,11 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
 
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One fact, booked. The postings sum to zero; fact_id is unique within its kind and makes booking idempotent."""
+    """One fact, booked. The postings sum to zero; fact_id is unique within its kind and makes booking idempotent.
+
+    lots are positions that moved without a fill of ours to show for it: (symbol, signed lots), by an opening statement or
+    a correction. evidence is what proves the fact: the venue's transaction hash, the statement, the late fact's id.
+    """
 
     sequence: int
     kind: FactKind
@@ -42,3 +66,6 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     symbol: str
     client_order_id: ClientOrderId
     postings: tuple[Posting, ...]
+    lots: tuple[tuple[str, int], ...] = ()
+    cause: CorrectionCause = CorrectionCause.NONE
+    evidence: str = ""

@@ -3,7 +3,7 @@
 A record is a 17-byte header (payload length u32, CRC-32 of sequence, kind and payload u32, sequence u64, kind u8;
 little endian) and a MessagePack payload. Records of one run count from 1 without gaps, so a missing record is seen.
 
-Version 1. Kinds: 1 header (run settings), 2 event, 3 command.
+Version 2. Kinds: 1 header (run settings), 2 event, 3 command.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from domain.events import Event
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 _HEADER = Struct("<IIQB")
 _SEAL = Struct("<QB")
 PAYLOAD_BYTES_MAX = 16 * 1024 * 1024

@@ -23,6 +23,7 @@ from domain.events import (
     LedgerFellBehind,
     MarkChanged,
     MarketDataRefused,
+    OperatorAcknowledged,
     OperatorHalted,
     OperatorPaused,
     OperatorResumed,
@@ -43,7 +44,7 @@ from domain.events import (
 )
 from domain.notices import MarketDataSkipped, Notice
 from domain.reasons import Reason
-from engine import reactions, supervision
+from engine import agreement, reactions, supervision
 from engine.market import Market
 from engine.quoting import cancel_all, look
 from engine.settings import EngineSettings
@@ -83,6 +84,10 @@ class Engine:
             state.now_ns = event.ts_recv_ns
         else:
             self._note_time(event)
+        if state.now_ns >= state.markouts.due_ns:
+            state.notices.extend(
+                state.markouts.take(state.markets, state.now_ns, state.settings.limits.market_data_age_ns_max)
+            )
         react = REACTIONS.get(type(event))
         if react is None:
             raise InvariantBroken(f"no reaction to {type(event).__name__}")
@@ -199,10 +204,11 @@ REACTIONS: Mapping[type, Callable[[EngineState, Any], None]] = {
     OrderStatusReported: reactions.status_reported,
     FundingPaid: reactions.funding_paid,
     TransferBooked: reactions.transfer_booked,
-    AccountReported: reactions.account_reported,
+    AccountReported: agreement.account_reported,
     RunStarted: supervision.run_started,
     OperatorHalted: supervision.operator_halted,
     OperatorPaused: supervision.operator_paused,
+    OperatorAcknowledged: agreement.operator_acknowledged,
     OperatorResumed: supervision.operator_resumed,
     StopRequested: supervision.stop_requested,
     LedgerFellBehind: supervision.ledger_fell_behind,

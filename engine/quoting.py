@@ -260,6 +260,18 @@ def cancel_all(state: EngineState, reason: Reason, symbol: str = "") -> None:
             cancel(state, order, reason)
 
 
+def cancel_risk(state: EngineState, reason: Reason) -> None:
+    """Ask the venue to cancel every live order that could grow a position; of those that reduce it, the oldest stay."""
+    room = {symbol: state.book.position_lots(symbol) for symbol in state.markets}
+    for order in tuple(state.orders.every_live()):
+        position = room[order.symbol]
+        reduced = position + order.side * (max(order.lots, order.pending_lots) - order.filled_lots)
+        if order.reduce_only or (position and 0 <= reduced * position < position * position):
+            room[order.symbol] = position if order.reduce_only else reduced
+        else:
+            cancel(state, order, reason)
+
+
 def flatten(state: EngineState) -> None:
     """Close every position with reduce-only orders at a bounded price; one attempt per call, none while one works."""
     for symbol, market in state.markets.items():

@@ -8,7 +8,6 @@ from typing import Final
 
 from domain.commands import QueryOrder
 from domain.events import (
-    AccountReported,
     CancelRefused,
     FundingPaid,
     OrderAccepted,
@@ -25,12 +24,15 @@ from domain.events import (
 )
 from domain.identifiers import NO_ORDER
 from domain.lifecycle import WORKING, State, Trigger
-from domain.modes import Mode, ModeTrigger
-from domain.notices import FactNoted, FillBooked, FundingBooked, KillSwitchEngaged, TransactionPosted
+from domain.notices import FactNoted, FillBooked, FundingBooked, TransactionPosted
 from domain.reasons import Reason
+from domain.transaction import Transaction
 from domain.units import Lots, Money, Price
-from engine.quoting import cancel, cancel_all, quote
+from engine.agreement import ask_account, booked
+from engine.quoting import cancel, quote
 from engine.state import EngineState
+from ledger.bookkeeping import BookedFill
+from ledger.pnl import fill_slippage
 from router.working_orders import Order
 
 ACCOUNT_REFUSALS: Final = frozenset({Reason.VENUE_MARGIN, Reason.VENUE_OPEN_ORDERS})
@@ -90,8 +92,10 @@ def rejected(state: EngineState, fact: OrderRejected) -> None:
 
 def filled(state: EngineState, fact: OrderFilled) -> None:
     """Book an execution, then let its order know, then look at the market again with the new position."""
-    booked = state.book.book_fill(fact)
-    if booked is None:
+    book = state.book
+    before, outside = book.position_lots(fact.symbol), book.transfers + book.unexplained
+    done = book.book_fill(fact)
+    if done is None:
         note(state, fact, Reason.DUPLICATE_FILL, f"trade {fact.trade_id}")
         return
     order = state.orders.find(fact.client_order_id)
@@ -99,11 +103,10 @@ def filled(state: EngineState, fact: OrderFilled) -> None:
     decision_mid_x2 = order.decision_mid_x2 if order else 0
     slippage = 0
     if decision_mid_x2:
-        distance_x2 = (2 * fact.price - decision_mid_x2) * fact.side
-        slippage = distance_x2 * fact.lots * market.instrument.money_per_unit // 2
-        state.book.add_slippage(fact.symbol, Money(slippage))
+        slippage = fill_slippage(fact.side, fact.price, fact.lots, decision_mid_x2, market.instrument.money_per_unit)
+        book.add_slippage(fact.symbol, Money(slippage))
         state.slippage += slippage
-    state.notices.append(TransactionPosted(booked.transaction, ts_ns=state.now_ns))
+    state.notices.append(TransactionPosted(done.transaction, ts_ns=state.now_ns))
     state.notices.append(
         FillBooked(
             client_order_id=fact.client_order_id,
@@ -114,23 +117,45 @@ def filled(state: EngineState, fact: OrderFilled) -> None:
             price=fact.price,
             lots=fact.lots,
             liquidity=fact.liquidity,
-            notional=booked.notional,
+            notional=done.notional,
             fee=fact.fee,
-            realized=booked.realized,
+            realized=done.realized,
             slippage=Money(slippage),
-            position_after=booked.position_after,
+            position_after=done.position_after,
+            start_position=fact.start_position,
             decision_mid_x2=decision_mid_x2,
             arrival_mid_x2=order.arrival_mid_x2 if order else 0,
-            is_liquidation=fact.is_liquidation,
+            fill_mid_x2=market.mid_x2,
+            cause=fact.cause,
             ts_ns=state.now_ns,
         )
     )
-    state.budget.traded(booked.notional)
+    _post(state, done.corrections)
+    state.markouts.remember(done.transaction.sequence, fact.client_order_id, fact.symbol, state.now_ns)
+    state.budget.traded(done.notional)
+    _check_chain(state, fact, done, before)
+    booked(state, fact.ts_event_ns, outside)
     if order is None:
         note(state, fact, Reason.FILL_WITHOUT_ORDER if fact.client_order_id == NO_ORDER else Reason.UNKNOWN_ORDER)
     else:
         _fill_order(state, order, fact)
     quote(state, market)
+
+
+def _post(state: EngineState, corrections: tuple[Transaction, ...]) -> None:
+    for correction in corrections:
+        state.notices.append(TransactionPosted(correction, ts_ns=state.now_ns))
+
+
+def _check_chain(state: EngineState, fact: OrderFilled, done: BookedFill, before: int) -> None:
+    """Tell about a fill that came out of all order, and ask for the account when one shows that another is missing."""
+    if done.is_unordered:
+        note(state, fact, Reason.FILL_UNORDERED, f"trade {fact.trade_id} of {fact.ts_event_ns}")
+    if not state.fill_chain.take(fact, before, state.book.position_lots(fact.symbol)):
+        return
+    note(state, fact, Reason.FILL_CHAIN_BROKEN, f"starts at {fact.start_position} lots, the book was at {before}")
+    if not state.account_due_ns:
+        ask_account(state)
 
 
 def _fill_order(state: EngineState, order: Order, fact: OrderFilled) -> None:
@@ -259,39 +284,26 @@ def ask_fate(state: EngineState, order: Order, attempt: int = 1) -> None:
 
 def funding_paid(state: EngineState, fact: FundingPaid) -> None:
     """Book one hourly settlement."""
-    transaction = state.book.book_funding(fact)
-    if transaction is None:
+    outside = state.book.transfers + state.book.unexplained
+    done = state.book.book_funding(fact)
+    if done is None:
         state.notices.append(FactNoted(NO_ORDER, Reason.DUPLICATE_FILL, f"funding {fact.symbol}", ts_ns=state.now_ns))
         return
-    state.notices.append(TransactionPosted(transaction, ts_ns=state.now_ns))
+    state.notices.append(TransactionPosted(done.transaction, ts_ns=state.now_ns))
     state.notices.append(
         FundingBooked(
             fact.symbol, fact.hour_ns, fact.position, fact.rate, fact.oracle_price, fact.amount, ts_ns=state.now_ns
         )
     )
+    _post(state, done.corrections)
+    booked(state, fact.ts_event_ns, outside)
 
 
 def transfer_booked(state: EngineState, fact: TransferBooked) -> None:
     """Book money that came or left."""
-    transaction = state.book.book_transfer(fact)
-    if transaction is not None:
-        state.drawdown.transfer(fact.amount)
-        state.notices.append(TransactionPosted(transaction, ts_ns=state.now_ns))
-
-
-def account_reported(state: EngineState, fact: AccountReported) -> None:
-    """Compare the venue's statement with the book; an empty book opens with it."""
-    opening = state.book.book_opening(fact)
-    if opening is not None:
-        state.notices.append(TransactionPosted(opening, ts_ns=state.now_ns))
-    ours = state.book.open_positions()
-    theirs = {symbol: lots for symbol, lots, _ in fact.positions if lots}
-    if ours == theirs and state.book.cash == fact.cash:
-        if state.mode is Mode.RECONCILING:
-            state.move_mode(ModeTrigger.RECONCILE)
-        return
-    detail = f"venue reports cash {fact.cash} and {theirs}, the book has {state.book.cash} and {ours}"
-    if state.kill_switch.engage(Reason.HALTED_BY_INVARIANT, detail, flatten=False):
-        state.notices.append(KillSwitchEngaged(Reason.HALTED_BY_INVARIANT, detail, ts_ns=state.now_ns))
-    state.move_mode(ModeTrigger.HALT, Reason.HALTED_BY_INVARIANT, detail)
-    cancel_all(state, Reason.CANCELED_HALT)
+    outside = state.book.transfers + state.book.unexplained
+    done = state.book.book_transfer(fact)
+    if done is not None:
+        state.notices.append(TransactionPosted(done.transaction, ts_ns=state.now_ns))
+        _post(state, done.corrections)
+        booked(state, fact.ts_event_ns, outside)

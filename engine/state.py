@@ -20,7 +20,9 @@ from domain.order import Approved, Denial, Side
 from domain.reasons import Reason
 from domain.units import Lots, Money, Price, Rate
 from domain.views import AccountView, MarketView
+from engine.fill_chain import FillChain
 from engine.market import Market
+from engine.markouts import Markouts
 from engine.settings import EngineSettings
 from engine.strategy import Strategy
 from ledger.book import Book
@@ -34,7 +36,7 @@ from router.precheck import Precheck
 from router.rate_budget import RateBudget
 from router.working_orders import Order, WorkingOrders
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 REFUSALS_KEPT_MAX = 32
 
 Around = Callable[[str, Callable[..., Any]], Callable[..., Any]]
@@ -73,6 +75,22 @@ class Refusals(msgspec.Struct):
         )
 
 
+class Agreement(msgspec.Struct):
+    """What stands between the venue's statements and our book; `engine/agreement.py` decides.
+
+    is_blocking: no new risk until it is settled. is_pending: the last statement differed by cash (Money) and positions
+    (symbol, signed lots), venue less book, and waits for a second. is_booked: a confirmed difference stands as
+    unexplained. newest_ns is the venue time of the newest fact or statement taken into the book.
+    """
+
+    is_blocking: bool = False
+    is_pending: bool = False
+    is_booked: bool = False
+    cash: Money = Money(0)
+    positions: tuple[tuple[str, int], ...] = ()
+    newest_ns: int = 0
+
+
 class EngineState:
     """Settings, organs, memory and outbox of one engine."""
 
@@ -102,7 +120,10 @@ class EngineState:
         self.slippage = 0
         self.warned: set[Reason] = set()
         self.is_ledger_behind = False
-        self.account_asked_ns = 0
+        self.agreement = Agreement()
+        self.fill_chain = FillChain()
+        self.markouts = Markouts(settings.markout_horizons_ns)
+        self.account_due_ns = self.account_next_ns = 0
         self.equity_marked = 0
         self.var_marked = Money(0)
         self.commands: list[Command] = []
@@ -112,6 +133,11 @@ class EngineState:
     def is_done(self) -> bool:
         """Whether the bot was told to stop and nothing of ours can be filled any more."""
         return self.mode is Mode.STOPPING and self.orders.open_count == 0
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether no new risk may be taken although nobody halted or paused: the ledger is behind, or money differs."""
+        return self.is_ledger_behind or self.agreement.is_blocking
 
     def next_order_id(self) -> ClientOrderId:
         """Return a fresh order id."""
@@ -141,13 +167,18 @@ class EngineState:
         )
 
     def move_mode(self, trigger: ModeTrigger, reason: Reason = Reason.NONE, detail: str = "") -> None:
-        """Move the mode and tell; a move to the same mode is silent. Trading without a ledger only reduces."""
+        """Move the mode and tell; a move to the same mode is silent. While blocked, trading only reduces."""
         before = self.mode
         self.mode = next_mode(before, trigger)
         if self.mode is not before:
             self.notices.append(ModeChanged(before, self.mode, reason, detail, ts_ns=self.now_ns))
-        if self.mode is Mode.TRADING and self.is_ledger_behind:
-            self.move_mode(ModeTrigger.REDUCE, Reason.LEDGER_BEHIND)
+        if self.mode is Mode.TRADING and self.is_blocked:
+            self.move_mode(ModeTrigger.REDUCE, self.block_reason)
+
+    @property
+    def block_reason(self) -> Reason:
+        """Return why new risk is blocked, while it is."""
+        return Reason.UNEXPLAINED if self.agreement.is_blocking else Reason.LEDGER_BEHIND
 
     def stand_back(self, order: Order) -> None:
         """Take a post-only refusal: one tick out, twice as far after each further one, until denial_pause_ns later.
@@ -181,7 +212,11 @@ class EngineState:
             "var_marked": self.var_marked,
             "warned": sorted(int(reason) for reason in self.warned),
             "is_ledger_behind": self.is_ledger_behind,
-            "account_asked_ns": self.account_asked_ns,
+            "account_due_ns": self.account_due_ns,
+            "account_next_ns": self.account_next_ns,
+            "agreement": self.agreement,
+            "fill_chain": self.fill_chain.snapshot(),
+            "markouts": self.markouts.snapshot(),
             "markets": {symbol: market.snapshot() for symbol, market in sorted(self.markets.items())},
             "marks": dict(sorted(self.marks.items())),
             "refusals": {f"{symbol}/{int(side)}": one for (symbol, side), one in sorted(self.refusals.items())},
@@ -210,7 +245,11 @@ class EngineState:
         self.var_marked = kept["var_marked"]
         self.pulse_interval_ns = kept["pulse_interval_ns"]
         self.warned = {Reason(code) for code in kept["warned"]}
-        self.is_ledger_behind, self.account_asked_ns = kept["is_ledger_behind"], kept["account_asked_ns"]
+        self.is_ledger_behind = kept["is_ledger_behind"]
+        self.account_due_ns, self.account_next_ns = kept["account_due_ns"], kept["account_next_ns"]
+        self.agreement = msgspec.convert(kept["agreement"], Agreement)
+        self.fill_chain.restore(kept["fill_chain"])
+        self.markouts.restore(kept["markouts"])
         self.marks = kept["marks"]
         for symbol, market in kept["markets"].items():
             self._restore_market(symbol, market)

@@ -5,7 +5,7 @@ The pulse is a timer like any other, so it comes at the same moments live and in
 
 from typing import Final
 
-from domain.commands import QueryAccount, WakeAt
+from domain.commands import WakeAt
 from domain.errors import IllegalTransition
 from domain.events import (
     LedgerCaughtUp,
@@ -22,7 +22,8 @@ from domain.modes import MODE_RULES, Mode, ModeTrigger
 from domain.notices import AccountMarked, FactNoted, KillSwitchEngaged, KillSwitchReset, LimitWarned
 from domain.reasons import Reason
 from domain.units import NS_PER_SECOND, Money, Rate
-from engine.quoting import cancel, cancel_all, flatten, quote
+from engine.agreement import ask_account, ask_when_due
+from engine.quoting import cancel, cancel_all, cancel_risk, flatten, quote
 from engine.reactions import ask_fate, doubt
 from engine.state import EngineState
 from engine.timers import PULSE
@@ -39,21 +40,13 @@ NOTHING_RESTS: Final = {
 
 SILENT_PULSE_NS_MAX = 900 * NS_PER_SECOND
 
-ACCOUNT_PATIENCE_NS: Final = 30 * NS_PER_SECOND
-"""After so long without an answer the account is asked for again: nothing trades before it is known."""
-
 
 def run_started(state: EngineState, fact: RunStarted) -> None:
     """Ask for the account and start the pulse."""
     del fact
     state.move_mode(ModeTrigger.START)
-    _ask_account(state)
+    ask_account(state)
     _ask_pulse(state)
-
-
-def _ask_account(state: EngineState) -> None:
-    state.account_asked_ns = state.now_ns
-    state.commands.append(QueryAccount(ts_ns=state.now_ns))
 
 
 def _ask_pulse(state: EngineState) -> None:
@@ -61,10 +54,11 @@ def _ask_pulse(state: EngineState) -> None:
 
 
 def _slow_down(state: EngineState) -> None:
-    """While every market is silent and nothing of ours is live, look ever more rarely."""
+    """While every market is silent, nothing of ours is live and no statement differs, look ever more rarely."""
     age_ns_max = state.settings.limits.market_data_age_ns_max
     is_silent = all(market.is_stale(state.now_ns, age_ns_max) for market in state.markets.values())
-    if is_silent and state.orders.open_count == 0 and not state.kill_switch.flatten:
+    is_waiting = state.orders.open_count > 0 or state.agreement.is_pending
+    if is_silent and not is_waiting and not state.kill_switch.flatten:
         state.pulse_interval_ns = max(
             min(2 * state.pulse_interval_ns, SILENT_PULSE_NS_MAX), state.settings.pulse_interval_ns
         )
@@ -83,8 +77,7 @@ def pulse(state: EngineState) -> None:
     _pull_stale_quotes(state)
     _pull_leftovers(state)
     _doubt_the_unanswered(state)
-    if state.mode is Mode.RECONCILING and state.now_ns - state.account_asked_ns >= ACCOUNT_PATIENCE_NS:
-        _ask_account(state)
+    ask_when_due(state)
     if state.book.transaction_count:
         mark_account(state)
     if state.kill_switch.is_engaged and state.kill_switch.flatten and state.mode is not Mode.STOPPING:
@@ -101,7 +94,10 @@ def _pull_stale_quotes(state: EngineState) -> None:
 
 
 def _pull_leftovers(state: EngineState) -> None:
-    """Cancel again what rests although nothing should: the first cancel was refused, lost, or met a doubt."""
+    """Cancel again what rests although it should not: the first cancel was refused, lost, or met a doubt."""
+    if state.mode is Mode.REDUCING:
+        cancel_risk(state, state.block_reason)
+        return
     reason = NOTHING_RESTS.get(state.mode)
     if reason is None:
         return
@@ -146,6 +142,8 @@ def mark_account(state: EngineState) -> None:
             rebates=totals.rebates,
             slippage=totals.slippage,
             net=totals.net,
+            transfers=book.transfers,
+            unexplained=book.unexplained,
             drawdown=state.drawdown.drawdown,
             drawdown_max=state.drawdown.drawdown_max,
             exposure=account.exposure,
@@ -155,6 +153,7 @@ def mark_account(state: EngineState) -> None:
             position_count=len(positions),
             open_orders=state.orders.open_count,
             positions=positions,
+            liquidation=totals.liquidation,
             ts_ns=now_ns,
         )
     )
@@ -215,7 +214,7 @@ def operator_resumed(state: EngineState, fact: OperatorResumed) -> None:
         state.notices.append(KillSwitchReset(fact.detail, ts_ns=state.now_ns))
     state.move_mode(ModeTrigger.RESUME, detail=fact.detail)
     if state.mode is Mode.RECONCILING:
-        _ask_account(state)
+        ask_account(state)
 
 
 def _decline(state: EngineState, trigger: ModeTrigger) -> None:
@@ -232,10 +231,10 @@ def ledger_fell_behind(state: EngineState, fact: LedgerFellBehind) -> None:
 
 
 def ledger_caught_up(state: EngineState, fact: LedgerCaughtUp) -> None:
-    """Trade as before."""
+    """Trade as before, unless something else is in the way."""
     del fact
     state.is_ledger_behind = False
-    if state.mode in MODE_RULES[ModeTrigger.RECOVER]:
+    if state.mode in MODE_RULES[ModeTrigger.RECOVER] and not state.is_blocked:
         state.move_mode(ModeTrigger.RECOVER)
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from domain.commands import VenueCommand
 from domain.events import Event
+from domain.statement import VenueStatement
 from domain.units import Money
 
 
@@ -47,6 +48,14 @@ class ExchangePort(Protocol):
         """Return the account as of the last account fact handed out: nothing at all before the first one.
 
         Account facts are fills, funding, transfers and the account report; the same object comes back until the
-        next of them, so a driver may compare by identity first.
+        next of them, so a driver may compare by identity first. What the venue moved without telling is not in it
+        until an account report tells.
+        """
+        ...
+
+    def account_statement(self, account: str) -> VenueStatement:
+        """Return what the venue itself knows of the account, told or not: the other side of a reconciliation.
+
+        Its time is the venue's, which may be ahead of or behind the bot's by what is on the way.
         """
         ...

@@ -19,19 +19,22 @@ REALIZED = "realized"
 FEES = "fees"
 REBATES = "rebates"
 FUNDING = "funding"
+LIQUIDATION = "liquidation"
+"""What was realized by positions the venue closed: liquidation and deleveraging. A part of realized profit."""
 
-INSTRUMENT_KINDS = (POSITION, REALIZED, FEES, REBATES, FUNDING)
+INSTRUMENT_KINDS = (POSITION, REALIZED, FEES, REBATES, FUNDING, LIQUIDATION)
 GENERAL_KINDS = (CASH, TRANSFERS, UNEXPLAINED)
 
 
 class InstrumentAccounts(msgspec.Struct, frozen=True, gc=False):
-    """The five accounts of one instrument, named once so that booking builds no text."""
+    """The six accounts of one instrument, named once so that booking builds no text."""
 
     position: str
     realized: str
     fees: str
     rebates: str
     funding: str
+    liquidation: str
 
 
 def accounts_of(symbol: str) -> InstrumentAccounts:

@@ -4,8 +4,12 @@ Why it exists: it is the one place that knows what we own and why. Everything el
 reads what it posted.
 
 Laws: a fact is booked once, however often it is told; the sum of all balances is zero; a position is the sum of its
-fills; cash is the sum of what the facts moved; equity is what was transferred in plus net profit. `verify` recomputes
-all of them. A position whose mark is unknown (0) counts at cost.
+fills, of what the opening statement brought and of what nobody can explain; cash is the sum of what the facts moved;
+equity is what was transferred in, what is unexplained, and net profit. `verify` recomputes all of them. A position
+whose mark is unknown (0) counts at cost.
+
+Nothing posted is ever changed. What a late fact changes of the past, and what a statement of the venue holds beyond all
+facts, are corrections: transactions of their own. So the balances depend on the facts, never on their order.
 
 The balances are the truth. Lots and cost of positions are also kept beside them, because `equity` is asked at every
 event; `verify` holds both together.
@@ -13,7 +17,7 @@ event; `verify` holds both together.
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -21,41 +25,25 @@ from domain.errors import InvariantBroken, LedgerUnbalanced
 from domain.events import AccountReported, FundingPaid, OrderFilled, TransferBooked
 from domain.instrument import Instrument
 from domain.transaction import Transaction
-from domain.units import Lots, Money, format_money
-from ledger.accounts import CASH, GENERAL_KINDS, TRANSFERS, UNEXPLAINED, InstrumentAccounts, accounts_of
+from domain.units import Lots, Money
+from ledger.accounts import CASH, GENERAL_KINDS, TRANSFERS, UNEXPLAINED
 from ledger.bookkeeping import (
+    Booked,
+    BookedFill,
+    discrepancy_correction,
+    explained_correction,
     fill_id,
     fill_transaction,
     funding_id,
     funding_transaction,
+    late_fill_correction,
     opening_transaction,
     transfer_transaction,
 )
-from ledger.pnl import ProfitAndLoss, net_of, profit_and_loss
+from ledger.fill_order import CHANGE, CLOSING, COST, ORDER, TS, Move
+from ledger.holding import Holding, totals_over, unbalanced
+from ledger.pnl import ProfitAndLoss
 from ledger.position import apply_fill, unrealized
-
-
-class BookedFill(msgspec.Struct, frozen=True, gc=False):
-    """What an execution did. realized excludes the fee; notional is positive; position_after is signed."""
-
-    transaction: Transaction
-    realized: Money
-    notional: Money
-    position_after: Lots
-
-
-class _Holding:
-    """One instrument's lots and cost, its account names, and the sums that prove them."""
-
-    __slots__ = ("accounts", "cost", "lots", "lots_filled", "money_per_unit", "slippage")
-
-    def __init__(self, instrument: Instrument) -> None:
-        self.accounts: Final[InstrumentAccounts] = accounts_of(instrument.symbol)
-        self.money_per_unit: Final = instrument.money_per_unit
-        self.lots = 0
-        self.cost = 0
-        self.lots_filled = 0
-        self.slippage = 0
 
 
 class Book:
@@ -63,13 +51,15 @@ class Book:
 
     def __init__(self, instruments: Mapping[str, Instrument]) -> None:
         """Open an empty book."""
-        self._holdings = {symbol: _Holding(instrument) for symbol, instrument in instruments.items()}
-        self._open: dict[str, _Holding] = {}
+        self._holdings = {symbol: Holding(instrument) for symbol, instrument in instruments.items()}
+        self._open: dict[str, Holding] = {}
         self._balances: dict[str, int] = dict.fromkeys(GENERAL_KINDS, 0)
         for holding in self._holdings.values():
             self._balances.update(dict.fromkeys(msgspec.structs.astuple(holding.accounts), 0))
         self._sequence = 0
         self._cash_told = 0
+        self._latest_cash_ns = 0
+        self._statement_ns = -1
         self._fill_ids: set[str] = set()
         self._funding_ids: set[str] = set()
         self._transfer_ids: set[str] = set()
@@ -81,6 +71,8 @@ class Book:
     def book_fill(self, fact: OrderFilled) -> BookedFill | None:
         """Book an execution with its fee or rebate; None when this execution is booked already.
 
+        One that comes late is booked as it arrives, and corrections bring the book to the venue's order of fills; one
+        from before a booked difference explains its part of it.
         Raises: InvariantBroken for an instrument the book does not hold.
         """
         fact_id = fill_id(fact)
@@ -91,22 +83,49 @@ class Book:
         change = fact.side * fact.lots
         paid = change * value_per_lot
         lots, cost, realized = apply_fill(holding.lots, holding.cost, change, value_per_lot)
-        self._sequence += 1
         transaction = fill_transaction(
-            self._sequence, fact, fact_id, holding.accounts, paid, cost - holding.cost, realized
+            self._sequence + 1, fact, fact_id, holding.accounts, paid, cost - holding.cost, realized
         )
         self._fill_ids.add(fact_id)
         self._post(transaction)
         self._cash_told -= paid + fact.fee
+        ts_ns = fact.ts_event_ns
         holding.lots_filled += change
-        holding.lots, holding.cost = lots, cost
-        if lots:
-            self._open[fact.symbol] = holding
+        kind = CLOSING if fact.cause else ORDER
+        fill = (ts_ns, fact.trade_id, fact.start_position, change, fact.price, kind, lots, cost)
+        corrections: tuple[Transaction, ...] = ()
+        is_unordered = False
+        if holding.order.take(fill):
+            holding.lots, holding.cost = lots, cost
         else:
-            self._open.pop(fact.symbol, None)
-        return BookedFill(transaction, Money(realized), Money(abs(paid)), Lots(lots))
+            is_unordered = holding.order.is_forgotten(ts_ns)
+            corrections = self._correct(holding, fill, transaction, paid + fact.fee, realized)
+        self._keep_open(holding)
+        return BookedFill(transaction, Money(realized), Money(abs(paid)), Lots(lots), corrections, is_unordered)
 
-    def book_funding(self, fact: FundingPaid) -> Transaction | None:
+    def _correct(
+        self, holding: Holding, fill: Move, transaction: Transaction, cash: int, realized: int
+    ) -> tuple[Transaction, ...]:
+        """Post what a fill, posted just now, changes besides because it came late; sets the position.
+
+        Units: Money; cash is what the fill took, realized what its transaction says.
+        """
+        is_explaining = fill[TS] <= self._statement_ns
+        more = holding.put_in_order(fill, realized, is_explaining=is_explaining)
+        if is_explaining:
+            self._cash_told += cash
+            correction = explained_correction(
+                self._sequence + 1, transaction, cash, accounts=holding.accounts, lots=-fill[CHANGE],
+                cost=holding.cost - fill[COST], realized=more.realized, liquidation=more.liquidation,
+            )  # fmt: skip
+        elif more.realized or more.liquidation:
+            correction = late_fill_correction(self._sequence + 1, transaction, holding.accounts, *more)
+        else:
+            return ()
+        self._post(correction)
+        return (correction,)
+
+    def book_funding(self, fact: FundingPaid) -> Booked | None:
         """Book one hourly settlement; None when this hour of this instrument is booked already.
 
         Raises: InvariantBroken for an instrument the book does not hold.
@@ -115,23 +134,28 @@ class Book:
         if fact_id in self._funding_ids:
             return None
         holding = self._holding(fact.symbol)
-        self._sequence += 1
-        transaction = funding_transaction(self._sequence, fact, fact_id, holding.accounts)
+        transaction = funding_transaction(self._sequence + 1, fact, fact_id, holding.accounts)
         self._funding_ids.add(fact_id)
-        self._post(transaction)
-        self._cash_told += fact.amount
-        return transaction
+        return self._booked(transaction, fact.amount)
 
-    def book_transfer(self, fact: TransferBooked) -> Transaction | None:
+    def book_transfer(self, fact: TransferBooked) -> Booked | None:
         """Book a deposit or withdrawal; None when this transfer is booked already."""
         if fact.transfer_id in self._transfer_ids:
             return None
-        self._sequence += 1
-        transaction = transfer_transaction(self._sequence, fact)
+        transaction = transfer_transaction(self._sequence + 1, fact)
         self._transfer_ids.add(fact.transfer_id)
+        return self._booked(transaction, fact.amount)
+
+    def _booked(self, transaction: Transaction, cash: int) -> Booked:
+        """Post what moved cash alone; when it comes after a statement that held it already, take it out of that."""
         self._post(transaction)
-        self._cash_told += fact.amount
-        return transaction
+        self._latest_cash_ns = max(self._latest_cash_ns, transaction.ts_event_ns)
+        if transaction.ts_event_ns > self._statement_ns or not cash:
+            self._cash_told += cash
+            return Booked(transaction)
+        correction = explained_correction(self._sequence + 1, transaction, -cash)
+        self._post(correction)
+        return Booked(transaction, (correction,))
 
     def book_opening(self, fact: AccountReported) -> Transaction | None:
         """Open an empty book with the venue's statement, positions at their entry cost; None when it is not empty.
@@ -140,16 +164,48 @@ class Book:
         """
         if self._sequence:
             return None
-        opened = [(symbol, self._holding(symbol), lots, cost) for symbol, lots, cost in fact.positions]
-        self._sequence += 1
-        transaction = opening_transaction(self._sequence, fact)
+        opened = [(self._holding(symbol), lots, cost) for symbol, lots, cost in fact.positions]
+        transaction = opening_transaction(self._sequence + 1, fact)
         self._transfer_ids.add(transaction.fact_id)
         self._post(transaction)
         self._cash_told += fact.cash
-        for symbol, holding, lots, cost in opened:
-            holding.lots, holding.cost, holding.lots_filled = lots, cost, lots
-            if lots:
-                self._open[symbol] = holding
+        self._latest_cash_ns = fact.ts_event_ns
+        for holding, lots, cost in opened:
+            holding.lots, holding.cost, holding.lots_brought = lots, cost, lots
+            holding.order.restart(lots, cost)
+            self._keep_open(holding)
+        return transaction
+
+    def book_discrepancy(self, fact: AccountReported) -> Transaction | None:
+        """Make the book say what the venue's statement says, against what nobody can explain.
+
+        A position of other lots takes the statement's entry cost; one of the same lots keeps ours. None when nothing
+        differs, and for a statement older than a booked fact or not newer than the last one booked: it proves nothing.
+        Raises: InvariantBroken for an instrument the book does not hold, before anything is booked.
+        """
+        cash, positions = self.difference(fact)
+        is_old = fact.ts_event_ns < self.latest_ns or fact.ts_event_ns <= self._statement_ns
+        if is_old or not (cash or positions):
+            return None
+        theirs = {symbol: cost for symbol, lots, cost in fact.positions if lots}
+        changes = tuple(
+            (symbol, lots, theirs.get(symbol, 0) - self._holding(symbol).cost) for symbol, lots in positions
+        )
+        transaction = discrepancy_correction(self._sequence + 1, fact, cash, changes)
+        self._post(transaction)
+        self._cash_told += cash
+        self._statement_ns = fact.ts_event_ns
+        for symbol, lots, cost in changes:
+            holding = self._holdings[symbol]
+            holding.lots += lots
+            holding.cost += cost
+            holding.lots_unexplained += lots
+            self._keep_open(holding)
+        moved = dict(positions)
+        for symbol, holding in self._holdings.items():
+            holding.order.add_statement(
+                fact.ts_event_ns, moved.get(symbol, 0), theirs.get(symbol, 0), holding.lots, holding.cost
+            )
         return transaction
 
     def add_slippage(self, symbol: str, amount: Money) -> None:
@@ -164,8 +220,28 @@ class Book:
         return Money(self._balances[CASH])
 
     @property
+    def transfers(self) -> Money:
+        """What came from outside, less what left."""
+        return Money(-self._balances[TRANSFERS])
+
+    @property
+    def unexplained(self) -> Money:
+        """What the venue's statements held beyond our facts; > 0 is money nobody can explain, < 0 is missing."""
+        return Money(-self._balances[UNEXPLAINED])
+
+    @property
+    def unexplained_lots(self) -> dict[str, int]:
+        """Signed lots by symbol that no fact explains, zeros left out."""
+        return {symbol: held.lots_unexplained for symbol, held in self._holdings.items() if held.lots_unexplained}
+
+    @property
+    def latest_ns(self) -> int:
+        """The venue's time of the newest fact booked; 0 while there is none."""
+        return max([self._latest_cash_ns, *(holding.order.newest_ns for holding in self._holdings.values())])
+
+    @property
     def transaction_count(self) -> int:
-        """How many facts are booked."""
+        """How many transactions are posted: one for each fact, and corrections."""
         return self._sequence
 
     @property
@@ -187,6 +263,18 @@ class Book:
         """Return signed lots by symbol, flat ones left out."""
         return {symbol: holding.lots for symbol, holding in self._open.items()}
 
+    def difference(self, fact: AccountReported) -> tuple[Money, tuple[tuple[str, int], ...]]:
+        """Return what a statement of the venue holds beyond the book: cash, and (symbol, signed lots) where they differ.
+
+        The entry cost of equal lots is no difference: the venue rounds entry prices.
+        """
+        theirs = {symbol: lots for symbol, lots, _ in fact.positions if lots}
+        differences = (
+            (symbol, theirs.get(symbol, 0) - self.position_lots(symbol))
+            for symbol in sorted(theirs.keys() | self._open)
+        )
+        return Money(fact.cash - self._balances[CASH]), tuple((symbol, lots) for symbol, lots in differences if lots)
+
     def equity(self, marks: Mapping[str, int]) -> Money:
         """Return cash plus positions at mark (at cost where the mark is missing or 0)."""
         total = self._balances[CASH]
@@ -197,31 +285,14 @@ class Book:
 
     def totals(self, marks: Mapping[str, int]) -> ProfitAndLoss:
         """Return profit and loss by cause over all instruments."""
-        realized = gain = funding = fees = rebates = slippage = 0
-        balances = self._balances
-        for symbol, holding in self._holdings.items():
-            accounts = holding.accounts
-            realized -= balances[accounts.realized]
-            funding -= balances[accounts.funding]
-            fees += balances[accounts.fees]
-            rebates -= balances[accounts.rebates]
-            slippage += holding.slippage
-            if holding.lots:
-                gain += unrealized(holding.lots, holding.cost, marks.get(symbol, 0), holding.money_per_unit)
-        return profit_and_loss(realized, gain, funding, fees, rebates, slippage, self.equity(marks))
+        return totals_over(self._holdings.values(), self._balances, marks, self.equity(marks))
 
     def totals_of(self, symbol: str, marks: Mapping[str, int]) -> ProfitAndLoss:
         """Return one instrument's profit and loss by cause; its equity is its net.
 
         Raises: InvariantBroken for an instrument the book does not hold.
         """
-        holding, balances = self._holding(symbol), self._balances
-        accounts = holding.accounts
-        gain = unrealized(holding.lots, holding.cost, marks.get(symbol, 0), holding.money_per_unit)
-        realized, funding = -balances[accounts.realized], -balances[accounts.funding]
-        fees, rebates = balances[accounts.fees], -balances[accounts.rebates]
-        net = net_of(realized, gain, funding, fees, rebates)
-        return profit_and_loss(realized, gain, funding, fees, rebates, holding.slippage, net)
+        return self._holding(symbol).totals(self._balances, marks.get(symbol, 0))
 
     # Proof.
 
@@ -239,7 +310,7 @@ class Book:
             gain += unrealized(holding.lots, holding.cost, marks.get(symbol, 0), holding.money_per_unit)
         residual = self.equity(marks) - self._brought_and_kept - gain
         if residual:
-            self._fail("equity less transfers and net profit", residual)
+            raise unbalanced("equity less transfers and net profit", residual, self._sequence)
 
     def _recomputed_worth(self) -> int:
         """Return transfers plus every cause of profit that does not move with the marks, from the balances."""
@@ -250,33 +321,28 @@ class Book:
         balances = self._balances
         total = sum(balances.values())
         if total:
-            self._fail("all balances", total)
+            raise unbalanced("all balances", total, self._sequence)
         if balances[CASH] != self._cash_told:
-            self._fail("cash less what the facts moved", balances[CASH] - self._cash_told)
+            raise unbalanced("cash less what the facts moved", balances[CASH] - self._cash_told, self._sequence)
         for symbol, holding in self._holdings.items():
-            if balances[holding.accounts.position] != holding.cost:
-                self._fail(f"position:{symbol} less its cost", balances[holding.accounts.position] - holding.cost)
-            if holding.lots == 0 and holding.cost:
-                self._fail(f"cost of the flat position {symbol}", holding.cost)
-            if holding.lots != holding.lots_filled:
-                raise LedgerUnbalanced(
-                    f"position of {symbol} is {holding.lots} lots, its fills sum to {holding.lots_filled}, "
-                    f"after transaction {self._sequence}"
-                )
+            holding.prove(balances[holding.accounts.position], self._sequence)
             if (symbol in self._open) != (holding.lots != 0):
                 raise LedgerUnbalanced(f"position of {symbol} is {holding.lots} lots, the list of open ones disagrees")
-
-    def _fail(self, what: str, amount: int) -> None:
-        text = format_money(Money(amount))
-        raise LedgerUnbalanced(f"{what}: sum is {text} (expected 0) after transaction {self._sequence}")
 
     def _post(self, transaction: Transaction) -> None:
         balances = self._balances
         for posting in transaction.postings:
             balances[posting.account] += posting.amount
+        self._sequence = transaction.sequence
         self._is_proven = False
 
-    def _holding(self, symbol: str) -> _Holding:
+    def _keep_open(self, holding: Holding) -> None:
+        if holding.lots:
+            self._open[holding.symbol] = holding
+        else:
+            self._open.pop(holding.symbol, None)
+
+    def _holding(self, symbol: str) -> Holding:
         holding = self._holdings.get(symbol)
         if holding is None:
             raise InvariantBroken(f"the book holds no instrument {symbol!r}, only {', '.join(self._holdings)}")
@@ -285,14 +351,14 @@ class Book:
     # Memory.
 
     def snapshot(self) -> dict[str, Any]:
-        """Return everything remembered as plain data, sorted: equal books give equal snapshots."""
+        """Return everything remembered as plain data, sorted: books that were told the same give the same."""
         return {
             "sequence": self._sequence,
             "cash_told": self._cash_told,
+            "latest_cash_ns": self._latest_cash_ns,
+            "statement_ns": self._statement_ns,
             "balances": dict(sorted(self._balances.items())),
-            "lots": {symbol: holding.lots for symbol, holding in sorted(self._holdings.items())},
-            "lots_filled": {symbol: holding.lots_filled for symbol, holding in sorted(self._holdings.items())},
-            "slippage": {symbol: holding.slippage for symbol, holding in sorted(self._holdings.items())},
+            "holdings": {symbol: holding.snapshot() for symbol, holding in sorted(self._holdings.items())},
             "fills": sorted(self._fill_ids),
             "fundings": sorted(self._funding_ids),
             "transfers": sorted(self._transfer_ids),
@@ -300,23 +366,35 @@ class Book:
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Remember what a snapshot kept. Raises: InvariantBroken when it is of other instruments."""
-        if set(snapshot["lots"]) != set(self._holdings) or set(snapshot["balances"]) != set(self._balances):
+        holdings = snapshot["holdings"]
+        if set(holdings) != set(self._holdings) or set(snapshot["balances"]) != set(self._balances):
             raise InvariantBroken(
-                f"snapshot of the book is of {', '.join(snapshot['lots'])}, expected {', '.join(self._holdings)}"
+                f"snapshot of the book is of {', '.join(holdings)}, expected {', '.join(self._holdings)}"
             )
         self._sequence, self._cash_told = snapshot["sequence"], snapshot["cash_told"]
+        self._latest_cash_ns, self._statement_ns = snapshot["latest_cash_ns"], snapshot["statement_ns"]
         self._balances.update(snapshot["balances"])
         self._open.clear()
         for symbol, holding in self._holdings.items():
-            holding.lots, holding.lots_filled = snapshot["lots"][symbol], snapshot["lots_filled"][symbol]
-            holding.cost = self._balances[holding.accounts.position]
-            holding.slippage = snapshot["slippage"][symbol]
-            if holding.lots:
-                self._open[symbol] = holding
+            holding.restore(holdings[symbol])
+            self._keep_open(holding)
         self._fill_ids, self._funding_ids = set(snapshot["fills"]), set(snapshot["fundings"])
         self._transfer_ids = set(snapshot["transfers"])
         self._is_proven = False
 
     def digest(self) -> str:
-        """Return the SHA-256 of the snapshot: equal however independent facts were ordered."""
-        return sha256(msgspec.json.encode(self.snapshot(), order="deterministic")).hexdigest()
+        """Return the SHA-256 of what is booked, not of how: equal for the same facts in any order, told how often ever.
+
+        That holds as far back as fills are kept (ledger/fill_order.py). A difference that was booked and explained
+        leaves no trace in it.
+        """
+        booked = {
+            "balances": self._balances,
+            "lots": {symbol: holding.lots for symbol, holding in self._holdings.items()},
+            "unexplained_lots": self.unexplained_lots,
+            "slippage": {symbol: holding.slippage for symbol, holding in self._holdings.items()},
+            "fills": sorted(self._fill_ids),
+            "fundings": sorted(self._funding_ids),
+            "transfers": sorted(self._transfer_ids),
+        }
+        return sha256(msgspec.json.encode(booked, order="deterministic")).hexdigest()

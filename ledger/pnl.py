@@ -1,8 +1,8 @@
 """Profit and loss by cause.
 
-Law: net = realized + unrealized + funding - fees + rebates, and equity = transfers + net, to the last unit. Slippage
-is a memo: it is already inside realized and unrealized, and says how much of them the distance between our fills and
-the mid at decision took.
+Law: net = realized + unrealized + funding - fees + rebates, and equity = transfers + unexplained + net, to the last
+unit. Two memos are parts of these and not added again: liquidation is what of realized the venue's own closings made,
+slippage is how much of realized and unrealized the distance between our fills and the mid at decision took.
 """
 
 import msgspec
@@ -23,6 +23,7 @@ class ProfitAndLoss(msgspec.Struct, frozen=True, gc=False):
     fees: Money
     rebates: Money
     slippage: Money
+    liquidation: Money
     net: Money
     equity: Money
 
@@ -33,7 +34,14 @@ def net_of(realized: int, unrealized: int, funding: int, fees: int, rebates: int
 
 
 def profit_and_loss(
-    realized: int, unrealized: int, funding: int, fees: int, rebates: int, slippage: int, equity: int
+    realized: int,
+    unrealized: int,
+    funding: int,
+    fees: int,
+    rebates: int,
+    slippage: int,
+    equity: int,
+    liquidation: int = 0,
 ) -> ProfitAndLoss:
     """Return profit and loss by cause with its net; equity is whatever the caller counted on the side of what we own."""
     return ProfitAndLoss(
@@ -43,6 +51,7 @@ def profit_and_loss(
         Money(fees),
         Money(rebates),
         Money(slippage),
+        Money(liquidation),
         Money(net_of(realized, unrealized, funding, fees, rebates)),
         Money(equity),
     )

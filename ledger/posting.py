@@ -2,7 +2,7 @@
 
 from domain.errors import LedgerUnbalanced
 from domain.identifiers import NO_ORDER, ClientOrderId
-from domain.transaction import FactKind, Posting, Transaction
+from domain.transaction import CorrectionCause, FactKind, Posting, Transaction
 from domain.units import Money, format_money
 
 
@@ -15,10 +15,13 @@ def balanced(
     *,
     symbol: str = "",
     client_order_id: ClientOrderId = NO_ORDER,
+    lots: tuple[tuple[str, int], ...] = (),
+    cause: CorrectionCause = CorrectionCause.NONE,
+    evidence: str = "",
 ) -> Transaction:
     """Return the transaction of one fact; lines of zero are left out, so a fact that moved no money has no postings.
 
-    Shape: lines of (account, amount in Money, debit positive).
+    Shape: lines of (account, amount in Money, debit positive); lots of (symbol, signed lots) that moved without a fill.
     Raises: LedgerUnbalanced naming the fact and the sum when the lines do not sum to zero.
     """
     total = 0
@@ -39,4 +42,7 @@ def balanced(
         symbol=symbol,
         client_order_id=client_order_id,
         postings=tuple(postings),
+        lots=lots,
+        cause=cause,
+        evidence=evidence,
     )

@@ -1,7 +1,7 @@
 """What a run did, read back from the stored ledger: orders, fills and profit by cause, per instrument and in all.
 
-Law: profit comes from the postings; only unrealized profit (which is never posted) comes from the last mark, and
-slippage, a memo, from the fills.
+Law: profit comes from the postings, what the venue's own closings realized included; only unrealized profit (which is
+never posted) comes from the last mark, and slippage, a memo, from the fills.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,18 @@ import msgspec
 
 from domain.order import Liquidity
 from domain.units import Money
-from ledger.accounts import CASH, FEES, FUNDING, REALIZED, REBATES, TRANSFERS, kind_of, symbol_of
+from ledger.accounts import (
+    CASH,
+    FEES,
+    FUNDING,
+    LIQUIDATION,
+    REALIZED,
+    REBATES,
+    TRANSFERS,
+    UNEXPLAINED,
+    kind_of,
+    symbol_of,
+)
 from ledger.pnl import ProfitAndLoss, net_of, profit_and_loss
 
 
@@ -32,7 +43,7 @@ class InstrumentStatement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerStatement(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. pnl.equity is transfers plus net; ended_ns is None while the run goes on or when it was killed."""
+    """One run. pnl.equity is transfers plus unexplained plus net; ended_ns is None while the run goes on or when it was killed."""
 
     run_id: str
     command: str
@@ -50,6 +61,7 @@ class LedgerStatement(msgspec.Struct, frozen=True, kw_only=True):
     maker_volume: Money
     cash: Money
     transfers: Money
+    unexplained: Money
     pnl: ProfitAndLoss
     instruments: tuple[InstrumentStatement, ...]
 
@@ -78,7 +90,7 @@ def statement_of(answers: Answers) -> LedgerStatement:
         )
         for symbol, price_decimals, size_decimals in answers.instruments
     )
-    transfers = -balances.get(TRANSFERS, 0)
+    transfers, unexplained = -balances.get(TRANSFERS, 0), -balances.get(UNEXPLAINED, 0)
     run_id, command, strategy, seed, config_hash, code_revision, started_ns, ended_ns = answers.run
     by_state: dict[str, int] = {}
     for part in parts:
@@ -101,7 +113,8 @@ def statement_of(answers: Answers) -> LedgerStatement:
         maker_volume=Money(sum(part.maker_volume for part in parts)),
         cash=Money(balances.get(CASH, 0)),
         transfers=Money(transfers),
-        pnl=_sum(tuple(part.pnl for part in parts), transfers),
+        unexplained=Money(unexplained),
+        pnl=_sum(tuple(part.pnl for part in parts), transfers + unexplained),
         instruments=parts,
     )
 
@@ -118,7 +131,8 @@ def _instrument(
     made = [row for row in fills if row[1] == Liquidity.MAKER.label]
     lots, unrealized = position
     causes = {kind_of(account): amount for account, amount in balances.items() if symbol_of(account) == symbol}
-    realized, funding = -causes.get(REALIZED, 0), -causes.get(FUNDING, 0)
+    liquidation, funding = -causes.get(LIQUIDATION, 0), -causes.get(FUNDING, 0)
+    realized = liquidation - causes.get(REALIZED, 0)
     fees, rebates = causes.get(FEES, 0), -causes.get(REBATES, 0)
     net = net_of(realized, unrealized, funding, fees, rebates)
     slippage = sum(int(row[4]) for row in fills)
@@ -133,11 +147,11 @@ def _instrument(
         maker_fills=sum(int(row[2]) for row in made),
         volume=Money(sum(int(row[3]) for row in fills)),
         maker_volume=Money(sum(int(row[3]) for row in made)),
-        pnl=profit_and_loss(realized, unrealized, funding, fees, rebates, slippage, net),
+        pnl=profit_and_loss(realized, unrealized, funding, fees, rebates, slippage, net, liquidation),
     )
 
 
-def _sum(parts: Sequence[ProfitAndLoss], transfers: int) -> ProfitAndLoss:
+def _sum(parts: Sequence[ProfitAndLoss], brought: int) -> ProfitAndLoss:
     realized = sum(part.realized for part in parts)
     unrealized = sum(part.unrealized for part in parts)
     funding = sum(part.funding for part in parts)
@@ -145,4 +159,5 @@ def _sum(parts: Sequence[ProfitAndLoss], transfers: int) -> ProfitAndLoss:
     rebates = sum(part.rebates for part in parts)
     slippage = sum(part.slippage for part in parts)
     net = net_of(realized, unrealized, funding, fees, rebates)
-    return profit_and_loss(realized, unrealized, funding, fees, rebates, slippage, transfers + net)
+    liquidation = sum(part.liquidation for part in parts)
+    return profit_and_loss(realized, unrealized, funding, fees, rebates, slippage, brought + net, liquidation)

@@ -19,6 +19,8 @@ from domain.lifecycle import TERMINAL, State
 from domain.modes import Mode
 from domain.notices import (
     AccountMarked,
+    DiscrepancyClosed,
+    DiscrepancyFound,
     FactNoted,
     FillBooked,
     FundingBooked,
@@ -26,6 +28,7 @@ from domain.notices import (
     KillSwitchReset,
     LimitWarned,
     MarketDataSkipped,
+    MarkoutTaken,
     ModeChanged,
     Notice,
     OrderCreated,
@@ -37,7 +40,9 @@ from domain.notices import (
 )
 from domain.order import Liquidity
 from domain.reasons import Reason
-from domain.units import MONEY_UNIT, NS_PER_SECOND, RATE_UNIT
+from domain.transaction import CorrectionCause, Transaction
+from domain.units import MONEY_UNIT, NS_PER_SECOND, RATE_UNIT, Money
+from monitoring.markouts import MarkoutMeans
 from monitoring.metrics import Series, register
 
 PERCENT = 100
@@ -91,6 +96,7 @@ class Measurements:
         self._seen_ns = dict.fromkeys(instruments, 0)
         self._notional = self._maker_notional = self._fees = self._slippage = 0
         self._ended = self._ended_filled = 0
+        self._markouts = MarkoutMeans(self._gauges["average_markout_bps"])
         self._dropped: dict[str, int] = {}
         for mode in Mode:
             self._gauges["bot_mode"].labels(mode.label).set(mode is Mode.STARTING)
@@ -102,6 +108,9 @@ class Measurements:
             self._counters["errors_total"].labels(kind.value)
         for reason in _VIOLATIONS:
             self._counters["risk_violations_total"].labels(reason.label)
+        for cause in CorrectionCause:
+            if cause is not CorrectionCause.NONE:
+                self._counters["corrections_total"].labels(cause.label)
 
     def take_step(self, event: Event, duration_ns: int, stages: StageTimes = ()) -> None:
         """Measure one engine step. Units: duration_ns and stage times on the driver's clock."""
@@ -121,10 +130,20 @@ class Measurements:
             case RiskDecided(reason=reason):
                 if reason is not Reason.NONE and reason is not Reason.REDUCED_TO_FIT:
                     self._counters["risk_violations_total"].labels(reason.label).inc()
+            case TransactionPosted(transaction=transaction):
+                self._posted(transaction)
             case FillBooked():
                 self._filled(notice)
+                self._markouts.take_fill(notice)
+            case MarkoutTaken():
+                self._markouts.take_markout(notice)
             case AccountMarked():
                 self._marked(notice)
+            case DiscrepancyFound(is_booked=is_booked):
+                self._counters["discrepancies_total"].inc(0 if is_booked else 1)
+                self._gauges["discrepancy_open"].set(1)
+            case DiscrepancyClosed():
+                self._gauges["discrepancy_open"].set(0)
             case ModeChanged(from_mode=from_mode, to_mode=to_mode):
                 self._gauges["bot_mode"].labels(from_mode.label).set(0)
                 self._gauges["bot_mode"].labels(to_mode.label).set(1)
@@ -139,7 +158,7 @@ class Measurements:
                 self._counters["limit_warnings_total"].labels(reason.label).inc()
             case MarketDataSkipped(reason=reason) | FactNoted(reason=reason):
                 self._counters["errors_total"].labels(reason.label).inc()
-            case OrderCreated() | PrecheckDecided() | QuotesDecided() | FundingBooked() | TransactionPosted():
+            case OrderCreated() | PrecheckDecided() | QuotesDecided() | FundingBooked():
                 pass
             case _:
                 assert_never(notice)
@@ -170,6 +189,11 @@ class Measurements:
             self._ended_filled += notice.filled_lots > 0
             self._gauges["fill_rate"].set(self._ended_filled / self._ended)
 
+    def _posted(self, transaction: Transaction) -> None:
+        self._markouts.sequence = transaction.sequence
+        if transaction.cause is not CorrectionCause.NONE:
+            self._counters["corrections_total"].labels(transaction.cause.label).inc()
+
     def _filled(self, notice: FillBooked) -> None:
         size = abs(notice.notional)
         label = notice.liquidity.label
@@ -194,7 +218,9 @@ class Measurements:
             ("fee_pnl", -notice.fees),
             ("rebate_pnl", notice.rebates),
             ("slippage_pnl", -notice.slippage),
+            ("liquidation_pnl", notice.liquidation),
             ("net_pnl", notice.net),
+            ("unexplained_balance", notice.unexplained),
             ("total_exposure", notice.exposure),
             ("margin_used", notice.margin_used),
             ("value_at_risk", notice.value_at_risk),
@@ -225,6 +251,16 @@ class Measurements:
     def set_projection_backlog(self, batches: int) -> None:
         """Set projection_backlog."""
         self._gauges["projection_backlog"].set(batches)
+
+    def set_residual(self, residual: Money) -> None:
+        """Set equity_residual: equity of the ledger less the venue's account value at the same marks."""
+        self._gauges["equity_residual"].set(residual / MONEY_UNIT)
+
+    def set_ledger_size(self, rows: Mapping[str, int], size: int) -> None:
+        """Set ledger_rows by table, and ledger_bytes to size. The tables are those of one schema, so they are few."""
+        for table, count in rows.items():
+            self._gauges["ledger_rows"].labels(table).set(count)
+        self._gauges["ledger_bytes"].set(size)
 
     def last_seen_ns(self) -> Iterable[tuple[str, int]]:
         """Return (symbol, engine time of its newest market data); 0 when there was none yet."""

@@ -16,6 +16,8 @@ from domain.instrument import Instrument
 from domain.modes import Mode
 from domain.notices import (
     AccountMarked,
+    DiscrepancyClosed,
+    DiscrepancyFound,
     FactNoted,
     FillBooked,
     FundingBooked,
@@ -23,6 +25,7 @@ from domain.notices import (
     KillSwitchReset,
     LimitWarned,
     MarketDataSkipped,
+    MarkoutTaken,
     ModeChanged,
     Notice,
     OrderCreated,
@@ -33,6 +36,7 @@ from domain.notices import (
     TransactionPosted,
 )
 from domain.reasons import Reason
+from domain.transaction import CorrectionCause, FactKind, Transaction
 from domain.units import NS_PER_MS, format_money, format_rate, format_scaled
 
 Fields = dict[str, Any]
@@ -99,8 +103,10 @@ class Describer:
         match notice:
             case OrderCreated() | OrderTransitioned() | RiskDecided() | PrecheckDecided():
                 return self._of_order(notice)
-            case FillBooked() | FundingBooked() | TransactionPosted() | AccountMarked():
+            case FillBooked() | MarkoutTaken() | FundingBooked() | TransactionPosted() | AccountMarked():
                 return self._of_money(notice)
+            case DiscrepancyFound() | DiscrepancyClosed():
+                return self._of_agreement(notice)
             case QuotesDecided():
                 return self._quotes(notice)
             case ModeChanged() | KillSwitchEngaged() | KillSwitchReset() | LimitWarned():
@@ -167,12 +173,23 @@ class Describer:
         }
         return LogRecord(Component.STATE_MACHINE, "state_transition", Level.INFO, data)
 
-    def _of_money(self, notice: FillBooked | FundingBooked | TransactionPosted | AccountMarked) -> LogRecord:
+    def _of_money(
+        self, notice: FillBooked | MarkoutTaken | FundingBooked | TransactionPosted | AccountMarked
+    ) -> LogRecord:
         match notice:
             case FillBooked():
                 return LogRecord(Component.TRADE_LEDGER, "fill_booked", Level.INFO, self._fill(notice))
-            case FundingBooked(symbol=symbol):
+            case MarkoutTaken(symbol=symbol):
                 data: Fields = {
+                    **_order(notice.client_order_id),
+                    "symbol": symbol,
+                    "sequence": notice.sequence,
+                    "horizon_ms": notice.horizon_ns // NS_PER_MS,
+                    "mid_price": self.mid(symbol, notice.mid_x2),
+                }
+                return LogRecord(Component.TRADE_LEDGER, "markout_taken", Level.DEBUG, data)
+            case FundingBooked(symbol=symbol):
+                data = {
                     "symbol": symbol,
                     "position_quantity": self.quantity(symbol, notice.position),
                     "funding_rate": format_rate(notice.rate),
@@ -181,17 +198,49 @@ class Describer:
                 }
                 return LogRecord(Component.FUNDING_SCHEDULER, "funding_booked", Level.INFO, data)
             case TransactionPosted(transaction=transaction):
-                data = {
-                    "sequence": transaction.sequence,
-                    "kind": transaction.kind.label,
-                    "fact_id": transaction.fact_id,
-                    "symbol": transaction.symbol,
-                    **_order(transaction.client_order_id),
-                    "postings": {line.account: format_money(line.amount) for line in transaction.postings},
-                }
-                return LogRecord(Component.TRADE_LEDGER, "transaction_posted", Level.DEBUG, data)
+                return LogRecord(
+                    Component.TRADE_LEDGER,
+                    "transaction_posted",
+                    Level.WARNING if transaction.kind is FactKind.CORRECTION else Level.DEBUG,
+                    self._transaction(transaction),
+                )
             case AccountMarked():
                 return LogRecord(Component.PERFORMANCE, "account_marked", Level.DEBUG, _account(notice))
+
+    def _transaction(self, transaction: Transaction) -> Fields:
+        data: Fields = {
+            "sequence": transaction.sequence,
+            "kind": transaction.kind.label,
+            "fact_id": transaction.fact_id,
+            "symbol": transaction.symbol,
+            **_order(transaction.client_order_id),
+            "postings": {line.account: format_money(line.amount) for line in transaction.postings},
+        }
+        if transaction.lots:
+            data["quantities"] = self._quantities(transaction.lots)
+        if transaction.cause is not CorrectionCause.NONE:
+            data["cause"] = transaction.cause.label
+        if transaction.evidence:
+            data["evidence"] = transaction.evidence
+        return data
+
+    def _quantities(self, lots: tuple[tuple[str, int], ...]) -> dict[str, str]:
+        return {symbol: self.quantity(symbol, count) for symbol, count in lots}
+
+    def _of_agreement(self, notice: DiscrepancyFound | DiscrepancyClosed) -> LogRecord:
+        match notice:
+            case DiscrepancyFound():
+                data: Fields = {
+                    **_why(Reason.UNEXPLAINED),
+                    "cash": format_money(notice.cash),
+                    "quantities": self._quantities(notice.positions),
+                    "is_booked": notice.is_booked,
+                    "detail": notice.detail,
+                }
+                return LogRecord(Component.TRADE_LEDGER, "discrepancy_found", Level.CRITICAL, data)
+            case DiscrepancyClosed(reason=reason, detail=detail):
+                data = {**_why(reason), "detail": detail}
+                return LogRecord(Component.TRADE_LEDGER, "discrepancy_closed", Level.WARNING, data)
 
     def _fill(self, notice: FillBooked) -> Fields:
         symbol = notice.symbol
@@ -209,7 +258,8 @@ class Describer:
             "realized_pnl": format_money(notice.realized),
             "slippage": format_money(notice.slippage),
             "position_quantity": self.quantity(symbol, notice.position_after),
-            "is_liquidation": notice.is_liquidation,
+            "cause": notice.cause.label,
+            "mid_price": self.mid(symbol, notice.fill_mid_x2),
         }
 
     def _quotes(self, notice: QuotesDecided) -> LogRecord:
@@ -241,6 +291,8 @@ def _account(notice: AccountMarked) -> Fields:
         "rebates": format_money(notice.rebates),
         "slippage": format_money(notice.slippage),
         "net_pnl": format_money(notice.net),
+        "transfers": format_money(notice.transfers),
+        "unexplained": format_money(notice.unexplained),
         "drawdown": format_rate(notice.drawdown),
         "exposure": format_money(notice.exposure),
         "margin_ratio": format_rate(notice.margin_ratio),

@@ -122,6 +122,7 @@ class Desk:
             fee=Money(fee),
             start_position=Lots(before),
         )
+        account.fills.append(fact)
         self.tell_account(fact)
         if order.filled == order.lots:
             if is_resting:

@@ -19,10 +19,12 @@ from msgspec.structs import replace
 from domain.commands import VenueCommand
 from domain.events import Event, MarketEvent
 from domain.instrument import Instrument
+from domain.statement import VenueStatement
 from domain.units import NS_PER_HOUR, Money
 from exchange.port import Statement
 from exchange.simulated.latency import LatencyModel
 from exchange.simulated.settings import VenueSettings, validated
+from exchange.simulated.telling import statement_of
 from exchange.simulated.venue import Venue
 
 NEVER = 2**63 - 1
@@ -113,6 +115,19 @@ class SimulatedExchange:
     def statement(self) -> Statement:
         """Return the account as of the last account fact handed out."""
         return self._statement
+
+    def account_statement(self, account: str) -> VenueStatement:
+        """Return what the venue itself knows of the account now, in its own time."""
+        return statement_of(self._venue, account, max(self._venue_ns, self._venue.desk.ts_ns))
+
+    def take_untold(self, cash: int, symbol: str = "", lots: int = 0) -> None:
+        """Let the venue change cash and a position without a word, to try what the bot makes of it.
+
+        Units: Money and signed lots, > 0 is given to us. Raises: KeyError for a market the venue does not have.
+        """
+        if lots:
+            self._venue.desk.account.exposed[self._venue.markets[symbol].symbol] = True
+        self._venue.desk.account.take_untold(cash, symbol, lots)
 
     def _pick(self) -> None:
         """Find the next thing to happen."""

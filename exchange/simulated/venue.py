@@ -130,6 +130,7 @@ class Venue:
                 oracle_price=Price(oracle),
                 amount=Money(amount),
             )
+            desk.account.fundings.append(fact)
             desk.tell_account(fact)
 
     def on_command(self, command: VenueCommand, ts_ns: int) -> None:
@@ -314,6 +315,7 @@ class Venue:
     def _answer_account(self) -> None:
         """Report cash, positions and their entry cost."""
         desk, account = self.desk, self.desk.account
+        account.tell_all()
         held = tuple((symbol, lots, account.costs[symbol]) for symbol, lots in sorted(account.positions.items()))
         fact = AccountReported(
             ts_event_ns=desk.ts_ns, ts_recv_ns=desk.recv_ns(), cash=Money(account.cash), positions=held

@@ -1,6 +1,6 @@
 """What Alembic runs: the store hands over an open connection, and the revisions run in its transaction.
 
-For a developer who writes the next revision: `ledger.store.migration_settings(url)` gives Alembic's Config; the
+For a developer who writes the next revision: `ledger.store_schema.migration_settings(url)` gives Alembic's Config; the
 batch mode is there because SQLite cannot alter a constraint in place.
 """
 

@@ -20,7 +20,7 @@ KEYS = {
     "orders", "fills", "canceled", "rejected", "denied", "maker_ratio", "fill_rate", "volume", "pnl",
     "order_list_hash", "events", "seconds", "ledger", "log",
 }  # fmt: skip
-CAUSES = {"realized", "unrealized", "funding", "fees", "rebates", "slippage", "net"}
+CAUSES = {"realized", "unrealized", "funding", "fees", "rebates", "slippage", "liquidation", "net"}
 PAPER = ("run", "--for", "90s", "--speed", "max", "--port", "0", "--json")
 
 
@@ -280,7 +280,7 @@ def test_journal_that_cannot_grow_stops_the_bot_with_every_order_canceled(tmp_pa
     """A limit of the shell on file sizes stands for a full disk; it holds for the ledger as well, which may lag."""
     bot = f"{sys.executable} -m bot run --for 10m --speed max --port 0 --json --state-dir {tmp_path}"
     done = subprocess.run(
-        ["sh", "-c", f"ulimit -f 600; exec {bot}"], cwd=ROOT, env=environment(),
+        ["sh", "-c", f"ulimit -f 2400; exec {bot}"], cwd=ROOT, env=environment(),
         capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def store(path, monkeypatch):
-    monkeypatch.setattr("ledger.store.BUSY_TIMEOUT_MS", 1)
+    monkeypatch.setattr("ledger.store_engine.BUSY_TIMEOUT_MS", 1)
     store = LedgerStore(f"sqlite:///{path}")
     store.begin_run(a_record())
     yield store

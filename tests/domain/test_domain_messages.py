@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from domain import commands, events, notices, order, transaction, views
 from domain.identifiers import client_order_id
 from domain.lifecycle import State
-from domain.order import Liquidity, Quote, Side
-from domain.transaction import FactKind
+from domain.order import FillCause, Liquidity, Quote, Side
+from domain.transaction import CorrectionCause, FactKind
 from domain.units import Lots, Price, Rate
 
 FAMILIES = [(events, events.Fact, events.Event), (commands, commands.Wish, commands.Command),
@@ -106,7 +106,11 @@ def test_sides_are_the_signs_of_the_positions_they_make():
     assert Side.SELL.opposite is Side.BUY
     assert [side.label for side in Side] == ["buy", "sell"]
     assert [kind.label for kind in Liquidity] == ["maker", "taker"]
-    assert [kind.label for kind in FactKind] == ["transfer", "fill", "funding", "liquidation"]
+    assert [kind.label for kind in FactKind] == [
+        *("transfer", "fill", "funding", "liquidation", "deleveraging", "correction")
+    ]
+    assert [cause.label for cause in FillCause] == ["order", "liquidation", "deleveraging"]
+    assert [cause.label for cause in CorrectionCause] == ["none", "late_fill", "unexplained", "explained"]
 
 
 def test_equal_quotes_are_equal_and_hash_alike():

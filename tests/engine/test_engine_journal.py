@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from domain.commands import WakeAt
 from domain.errors import JournalCorrupt
-from engine.journal import Kind, encode_payload, encode_record, read_records
+from engine.journal import VERSION, Kind, encode_payload, encode_record, read_records
 from tests.builders import at, reported, top
 
 
@@ -14,7 +14,7 @@ def journal() -> bytes:
     """Return a header, an event and a command."""
     wake = WakeAt(at(2), "pulse", ts_ns=at(1))
     return (
-        encode_record(1, Kind.HEADER, encode_payload({"version": 1}))
+        encode_record(1, Kind.HEADER, encode_payload({"version": VERSION}))
         + encode_record(2, Kind.EVENT, encode_payload(top("100000", "100001", at(1))))
         + encode_record(3, Kind.COMMAND, encode_payload(wake))
     )

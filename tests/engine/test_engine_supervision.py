@@ -214,16 +214,6 @@ def test_pulse_slows_down_while_every_market_is_silent_and_comes_back_with_it() 
     assert waits(6501) == 1
 
 
-def test_account_that_does_not_match_the_book_halts() -> None:
-    engine = trading_engine()
-    stranger = AccountReported(usd("1"), (), ts_event_ns=at(1), ts_recv_ns=at(1))
-
-    play = Playbook(engine) >> stranger << []
-
-    assert reasons(play, KillSwitchEngaged) == [Reason.HALTED_BY_INVARIANT]
-    assert engine.state.mode is Mode.HALTED
-
-
 def test_mark_of_long_ago_gives_way_to_the_mid() -> None:
     engine = trading_engine()
     engine.step(MarkChanged("BTC", price("28000"), price("28000"), ts_event_ns=at(1), ts_recv_ns=at(1)))

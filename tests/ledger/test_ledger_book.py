@@ -4,7 +4,9 @@ import msgspec
 import pytest
 
 from domain.errors import InvariantBroken, LedgerUnbalanced
-from domain.order import Side
+from domain.order import FillCause, Side
+from domain.transaction import CorrectionCause, FactKind
+from ledger import fill_order
 from ledger.book import Book
 from tests.ledger.ledger_builders import (
     BTC,
@@ -83,7 +85,7 @@ def test_totals_of_the_instruments_sum_to_the_totals():
     book = a_run()[1]
     parts = [msgspec.structs.astuple(book.totals_of(symbol, MARKS)) for symbol in INSTRUMENTS]
     whole = book.totals(MARKS)
-    assert msgspec.structs.astuple(whole)[:7] == tuple(map(sum, zip(*parts, strict=True)))[:7]
+    assert msgspec.structs.astuple(whole)[:8] == tuple(map(sum, zip(*parts, strict=True)))[:8]
     assert whole.net == sum(part[-1] for part in parts)
 
 
@@ -164,6 +166,14 @@ def break_open_list(book):
     del book._open["BTC"]
 
 
+def break_fill_order(book):
+    book._holdings["BTC"].order.restart(10, 10 * LOT - 1)
+
+
+def break_brought_lots(book):
+    book._holdings["BTC"].lots_brought += 2
+
+
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
@@ -172,7 +182,12 @@ def break_open_list(book):
         (break_cost, "position:BTC less its cost"),
         (break_lots, "position of BTC is 11 lots, its fills sum to 10"),
         (break_flat_cost, "cost of the flat position ETH"),
+        (break_brought_lots, "position of BTC is 10 lots, its fills sum to 10 and 2 came without a fill, after"),
         (break_open_list, "position of BTC is 10 lots, the list of open ones disagrees"),
+        (
+            break_fill_order,
+            "position of BTC is 10 lots at 5, its fills in the venue's order end in 10 lots at 4.99999999",
+        ),
     ],
 )
 def test_verify_names_the_law_that_is_broken(broken, said):
@@ -194,6 +209,113 @@ def test_verify_looks_at_what_the_marks_move_even_when_nothing_was_booked():
         book.verify(MARKS)
 
 
+# Late fills.
+
+
+def lines(transaction):
+    return {posting.account: posting.amount for posting in transaction.postings}
+
+
+def told_in_time():
+    """Bought 10 at 90, bought 10 at 100, sold 10 at 120 (prices of 1,000): the cost is 95."""
+    return (
+        a_fill(10, price=90_000, trade_id=1, ts_ns=START_NS, start_position=0),
+        a_fill(10, price=100_000, trade_id=2, ts_ns=START_NS + 1, start_position=10),
+        a_fill(10, side=Side.SELL, price=120_000, trade_id=3, ts_ns=START_NS + 2, start_position=20, fee=7),
+    )
+
+
+def test_late_fill_is_booked_as_it_arrives_and_corrected_into_the_venues_order():
+    first, second, third = told_in_time()
+    book = a_book(cash=0)
+    book.book_fill(second)
+    assert 10 * 20_000 * 100 == book.book_fill(third).realized
+    done = book.book_fill(first)
+    assert ({"cash": -9 * 10**7, "position:BTC": 9 * 10**7}, 10, 0) == (
+        lines(done.transaction), done.position_after, done.realized
+    )  # fmt: skip
+    (correction,) = done.corrections
+    gain = 10 * 5_000 * 100
+    assert {"position:BTC": gain, "realized:BTC": -gain} == lines(correction)
+    assert (FactKind.CORRECTION, CorrectionCause.LATE_FILL, ()) == (correction.kind, correction.cause, correction.lots)
+    assert (f"BTC/1/{START_NS}/order", f"BTC/1/{START_NS}") == (correction.fact_id, correction.evidence)
+    assert (START_NS, "BTC", "") == (correction.ts_event_ns, correction.symbol, correction.client_order_id)
+    assert (3, 4) == (done.transaction.sequence, correction.sequence)
+    assert (10, 9 * 10**7 + gain) == (book.position_lots("BTC"), book.position_cost("BTC"))
+    assert not done.is_unordered
+    book.verify(MARKS)
+
+
+def test_late_fill_that_changes_nothing_needs_no_correction():
+    book = a_book()
+    book.book_fill(a_fill(10, trade_id=2, ts_ns=START_NS + 1, start_position=10))
+    done = book.book_fill(a_fill(10, trade_id=1))
+    assert ((), False, 3) == (done.corrections, done.is_unordered, book.transaction_count)
+    assert book.book_fill(a_fill(10, trade_id=3, ts_ns=START_NS + 2)).transaction.sequence == 4
+
+
+def test_correction_of_a_liquidation_keeps_its_own_account():
+    first, second, third = told_in_time()
+    third = msgspec.structs.replace(third, cause=FillCause.LIQUIDATION, client_order_id="")
+    book = a_book(cash=0)
+    for fact in (second, third):
+        book.book_fill(fact)
+    (correction,) = book.book_fill(first).corrections
+    gain = 10 * 5_000 * 100
+    assert {"position:BTC": gain, "liquidation:BTC": -gain} == lines(correction)
+
+
+def test_fill_older_than_what_is_kept_counts_where_it_arrives(monkeypatch):
+    monkeypatch.setattr(fill_order, "FILLS_KEPT", 2)
+    monkeypatch.setattr(fill_order, "FILLS_CUT", 1)
+    book = a_book()
+    for number in range(1, 4):
+        book.book_fill(a_fill(10, trade_id=number, ts_ns=START_NS + number))
+    before = book.digest()
+    done = book.book_fill(a_fill(5, side=Side.SELL, price=PRICE + 10, trade_id=9))
+    assert (True, (), 5 * 10 * 100, 25) == (done.is_unordered, done.corrections, done.realized, done.position_after)
+    assert before != book.digest()
+    book.verify(MARKS)
+    assert book.book_fill(a_fill(5, trade_id=10, ts_ns=START_NS + 3)).is_unordered
+    assert not book.book_fill(a_fill(5, trade_id=11, ts_ns=START_NS + 4)).is_unordered
+    book.verify(MARKS)
+
+
+def test_fill_older_than_what_is_kept_still_explains_a_booked_difference(monkeypatch):
+    monkeypatch.setattr(fill_order, "FILLS_KEPT", 2)
+    monkeypatch.setattr(fill_order, "FILLS_CUT", 1)
+    book = a_book()
+    book.book_discrepancy(a_statement(book.cash - 10 * LOT, ("BTC", 10, 10 * LOT), ts_ns=START_NS + 1))
+    for number in range(2, 5):
+        book.book_fill(a_fill(10, trade_id=number, ts_ns=START_NS + number))
+    cash, cost = book.cash, book.position_cost("BTC")
+    done = book.book_fill(a_fill(10, trade_id=1))
+    assert (True, 50) == (done.is_unordered, done.position_after)
+    assert (("BTC", -10),) == done.corrections[0].lots
+    assert (cash, cost, 40, 0, {}) == (
+        book.cash, book.position_cost("BTC"), book.position_lots("BTC"), book.unexplained, book.unexplained_lots
+    )  # fmt: skip
+    book.verify(MARKS)
+
+
+def test_memory_of_fills_is_bounded():
+    book = Book(INSTRUMENTS)
+    for number in range(fill_order.FILLS_KEPT + 3 * fill_order.FILLS_CUT):
+        book.book_fill(a_fill(1, trade_id=number + 1, ts_ns=START_NS + number, start_position=number))
+    kept = len(book.snapshot()["holdings"]["BTC"]["order"][-1])
+    assert fill_order.FILLS_KEPT <= kept < fill_order.FILLS_KEPT + fill_order.FILLS_CUT
+    book.verify(MARKS)
+
+
+def test_book_of_no_instruments_knows_its_newest_fact():
+    book = Book({})
+    book.book_transfer(a_transfer(5))
+    assert START_NS == book.latest_ns
+
+
+# Memory.
+
+
 def test_book_comes_back_from_its_snapshot():
     _, book, marks = a_run()
     kept = msgspec.json.decode(msgspec.json.encode(book.snapshot()))
@@ -201,9 +323,17 @@ def test_book_comes_back_from_its_snapshot():
     restored.restore(kept)
     restored.verify(marks)
     assert book.digest() == restored.digest()
+    assert book.snapshot() == restored.snapshot()
     assert book.totals(marks) == restored.totals(marks)
     assert book.book_fill(a_fill(3, trade_id=77)) == restored.book_fill(a_fill(3, trade_id=77))
     assert book.book_fill(a_fill(4, trade_id=34)) == restored.book_fill(a_fill(4, trade_id=34))
+    late = a_fill(5, trade_id=35, ts_ns=START_NS + 100)
+    assert book.book_fill(late) == restored.book_fill(late)
+    disturbed = a_statement(book.cash + 5, *(("ETH", 3, 7),), ts_ns=book.latest_ns + 1)
+    assert book.book_discrepancy(disturbed) == restored.book_discrepancy(disturbed)
+    explaining = a_fill(5, trade_id=36, ts_ns=START_NS + 100)
+    assert book.book_fill(explaining) == restored.book_fill(explaining)
+    assert book.snapshot() == restored.snapshot()
     assert book.digest() == restored.digest()
 
 

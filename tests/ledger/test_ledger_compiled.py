@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from ledger import pnl, position
+from ledger import execution, pnl, position
 
 LOTS = st.integers(-position.LOTS_MAX, position.LOTS_MAX)
 VALUE = st.integers(1, 2 * 10**8)
@@ -24,14 +24,23 @@ TWINS = {
     pnl.fill_slippage: st.tuples(
         st.sampled_from([1, -1]), PRICE, st.integers(1, 10**8), PRICE, st.sampled_from([1, 100])
     ),
+    execution.execution_parts: st.tuples(
+        st.sampled_from([1, -1]), PRICE, st.integers(1, 10**6), st.sampled_from([1, 100]), *[PRICE] * 6
+    ),
 }
+
+CALLEES = {
+    position.apply_fill: (position, "relieved_cost"),
+    execution.execution_parts: (execution, "fill_slippage"),
+}
+"""What a compiled caller calls must be compiled too: the callee, looked up where the caller finds it."""
 
 
 @pytest.mark.parametrize("plain", list(TWINS), ids=lambda plain: plain.__name__)
 def test_function_gives_the_same_when_compiled(plain, monkeypatch):
-    if plain is position.apply_fill:
-        # What a compiled caller calls must be compiled too: the callee, looked up where the caller finds it.
-        monkeypatch.setattr(position, "relieved_cost", njit(position.relieved_cost))
+    if plain in CALLEES:
+        module, name = CALLEES[plain]
+        monkeypatch.setattr(module, name, njit(getattr(module, name)))
     compiled = njit(plain)
 
     @settings(max_examples=80, deadline=None)

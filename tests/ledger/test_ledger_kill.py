@@ -1,103 +1,174 @@
-"""A writer killed with SIGKILL at any moment leaves a sound ledger, and the next process finishes it to the same rows."""
+"""A writer killed with SIGKILL at any moment leaves a sound ledger, and the next one finishes it to the same rows.
+
+The moments are drawn from the time an undisturbed writer takes, a third of them from the time it makes the schema in.
+"""
 
 import os
 import random
-import sqlite3
+import select
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from domain.notices import FillBooked, OrderCreated, OrderTransitioned, TransactionPosted
 from ledger.store import LedgerStore
-from tests.ledger.ledger_builders import a_record, a_run, flat
+from tests.ledger.ledger_builders import a_record, flat
+from tests.ledger.ledger_story import a_story, every_row
 
 ROOT = Path(__file__).resolve().parents[2]
-ORDERS = 2_000
-BATCH = 60
+ORDERS = 300
+BATCH = 9
+KILLS_A_LEDGER = 5
+PATIENCE_S = 60
+
+
+class Writers:
+    """The process that forks writers, and what the one at work has said."""
+
+    def __init__(self):
+        self._process = subprocess.Popen(
+            [sys.executable, ROOT / "tests/ledger/ledger_writer.py", str(ORDERS), str(BATCH)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._read = b""
+        assert ["ready"] == self.hear(PATIENCE_S)
+        self.said = {}
+
+    def hear(self, seconds):
+        """Return the next words, or none when nothing was said in time."""
+        until = time.monotonic() + seconds
+        while b"\n" not in self._read:
+            ready, _, _ = select.select([self._process.stdout], [], [], max(0, until - time.monotonic()))
+            if not ready:
+                return []
+            more = os.read(self._process.stdout.fileno(), 65_536)
+            assert more, "the writers' process ended"
+            self._read += more
+        line, _, self._read = self._read.partition(b"\n")
+        return line.decode().split()
+
+    def write(self, url, seconds=PATIENCE_S):
+        """Let one writer work for so long, then kill it; return its exit status and what it has said."""
+        self._process.stdin.write(f"{url}\n".encode())
+        self._process.stdin.flush()
+        said, begun, is_killed = {}, time.monotonic(), False
+        while True:
+            words = self.hear(PATIENCE_S if is_killed else begun + seconds - time.monotonic())
+            if not words:
+                assert not is_killed, "a killed writer did not end"
+                # Killed before it said its number, it could not be named: then it is given the time to.
+                pid = said.get("pid") or int(self.hear(PATIENCE_S)[1])
+                is_killed = True
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            elif words[0] == "status":
+                return int(words[1]), said
+            elif words[0] in {"pid", "stored"}:
+                said[words[0]] = int(words[1])
+            else:
+                said[words[0]] = time.monotonic() - begun
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait(PATIENCE_S)
+        self._process.stdout.close()
 
 
 @pytest.fixture(scope="module")
-def run():
-    return flat(a_run(ORDERS)[0])
+def writers():
+    found = Writers()
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="module")
-def undisturbed(run, tmp_path_factory):
-    path = tmp_path_factory.mktemp("ledger") / "whole.db"
-    store = LedgerStore(f"sqlite:///{path}")
-    store.begin_run(a_record())
-    store.write(run, len(run))
-    store.close()
-    return content(path)
+def story():
+    return flat(a_story(ORDERS)[0])
 
 
-def content(path):
-    with sqlite3.connect(path) as connection:
-        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found = {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in names}
-    connection.close()
-    return found
+@pytest.fixture(scope="module")
+def undisturbed(story, tmp_path_factory):
+    """Return what a ledger holds, and what its audit says, when so many notices were written at once and in peace.
+
+    While the story is not over, its audit may miss the fill that comes late.
+    """
+
+    @cache
+    def written(count):
+        url = f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'whole.db'}"
+        store = LedgerStore(url)
+        store.begin_run(a_record())
+        if count:
+            store.write(story[:count], count)
+        problems = store.problems()
+        store.close()
+        return every_row(url), problems
+
+    assert [] == written(len(story))[1]
+    return written
 
 
-def write_and_kill(url, lines):
-    """Start a writer and kill it after it said so many lines: it is somewhere inside the next batch then."""
-    with subprocess.Popen(
-        [sys.executable, ROOT / "tests/ledger/ledger_writer.py", url, str(ORDERS), str(BATCH)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as writer:
-        said = 0
-        for _ in range(lines):
-            said = int(writer.stdout.readline())
-        # Somewhere inside the next batch: count a while, so that each kill hits another place of it.
-        for _ in range(random.Random(lines).randrange(200_000)):
-            pass
-        writer.kill()
-        writer.wait()
-        assert -9 == writer.returncode
-        rest = writer.stdout.read().split()
-    return int(rest[-1]) if rest else said
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh_url(request, tmp_path):
+    """Make URLs of empty places for ledgers."""
+    if request.param == "sqlite":
+        return lambda number: f"sqlite:///{tmp_path / f'{number}.db'}"
+    server = request.getfixturevalue("shared_postgres")
+    return lambda _number: server.create_database()
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_killed_writer_leaves_whole_batches_and_a_true_cursor(seed, run, undisturbed, tmp_path):
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    said = write_and_kill(url, random.Random(seed).randrange(1, 40))
+def as_if_in_peace(url, said, undisturbed):
+    """Whatever was said to be stored is stored, nothing is torn or doubled, every chain holds. Returns the cursor."""
     store = LedgerStore(url)
     cursor = store.begin_run(a_record())
-    assert said <= cursor < len(run)
-    assert [] == store.problems()
-    stored = content(tmp_path / "ledger.db")
-    for table, kind in (
-        ("orders", OrderCreated),
-        ("transitions", OrderTransitioned),
-        ("transactions", TransactionPosted),
-        ("fills", FillBooked),
-    ):
-        assert sum(isinstance(notice, kind) for notice in run[:cursor]) == len(stored[table])
-    store.write(run, len(run))
-    assert [] == store.problems()
+    problems = store.problems()
     store.close()
-    assert undisturbed == content(tmp_path / "ledger.db")
+    assert said.get("stored", 0) <= cursor
+    assert undisturbed(cursor) == (every_row(url), problems)
+    return cursor
 
 
-def test_writer_killed_before_its_first_batch_leaves_nothing_torn(tmp_path):
-    """Killed while the schema may still be made."""
-    path = tmp_path / "ledger.db"
-    with subprocess.Popen(
-        [sys.executable, ROOT / "tests/ledger/ledger_writer.py", f"sqlite:///{path}", "1", "1"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-    ) as writer:
-        while not path.exists() and writer.poll() is None:
-            pass
-        writer.kill()
-    store = LedgerStore(f"sqlite:///{path}")
-    store.begin_run(a_record())
-    assert [] == store.problems()
-    store.close()
+def killed_and_finished(writers, fresh_url, story, undisturbed, kills, seed):
+    """Kill writers so many times; every ledger ends as if nothing had happened."""
+    dice = random.Random(seed)
+    status, whole = writers.write(fresh_url("measured"))
+    assert 0 == status
+    killed, cursors = 0, set()
+    for number in range(kills):
+        url = fresh_url(number)
+        for _ in range(KILLS_A_LEDGER):
+            until_s = whole["open"] if dice.random() < 1 / 3 else whole["whole"]
+            status, said = writers.write(url, dice.uniform(0, 1.1 * until_s))
+            if status == 0:
+                break
+            assert -signal.SIGKILL == status
+            killed += 1
+            cursors.add(as_if_in_peace(url, said, undisturbed))
+            if killed == kills:
+                break
+        status, said = writers.write(url)
+        assert 0 == status
+        assert len(story) == as_if_in_peace(url, said, undisturbed)
+        if killed == kills:
+            return cursors
+    raise AssertionError(f"only {killed} of {kills} writers could be killed")
+
+
+def test_ten_killed_writers_of_each_database_lose_nothing_and_double_nothing(writers, fresh_url, story, undisturbed):
+    cursors = killed_and_finished(writers, fresh_url, story, undisturbed, 10, seed=20)
+    assert len(cursors) > 2, "the kills must hit different moments"
+
+
+@pytest.mark.nightly
+def test_two_hundred_killed_writers_lose_nothing_and_double_nothing(writers, fresh_url, story, undisturbed):
+    cursors = killed_and_finished(writers, fresh_url, story, undisturbed, 200, seed=200)
+    print(f"200 kills, at {len(cursors)} different cursors")
+    assert len(cursors) > 20

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from domain.errors import ConfigInvalid, DataInvalid, InvariantBroken, LedgerUnbalanced
 from domain.lifecycle import State, Trigger
 from domain.notices import TransactionPosted
-from domain.order import Side
+from domain.order import FillCause, Side
 from domain.transaction import FactKind, Posting, Transaction
 from ledger.store import LedgerStore, StoreUnavailable
 from tests.ledger.ledger_builders import (
@@ -23,44 +23,11 @@ from tests.ledger.ledger_builders import (
     flat,
     moved,
     usdc,
+    write_all,
 )
 
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "state" / "ledger.db"
-
-
-@pytest.fixture
-def opened():
-    """Open stores and close them all at the end."""
-    stores = []
-
-    def open_store(path, **options):
-        store = LedgerStore(f"sqlite:///{path}", **options)
-        stores.append(store)
-        return store
-
-    yield open_store
-    for store in stores:
-        store.close()
-
-
-@pytest.fixture
-def store(opened, path):
-    store = opened(path)
-    store.begin_run(a_record())
-    return store
-
-
-def write_all(store, outcomes, size=7):
-    """Write outcomes in batches of a few."""
-    cursor = 0
-    for start in range(0, len(outcomes), size):
-        batch = flat(outcomes[start : start + size])
-        cursor += len(batch)
-        store.write(batch, cursor)
-    return cursor
+FULL = 2
+"""What SQLite answers when every commit waits for the disk."""
 
 
 def content(path):
@@ -189,7 +156,7 @@ def test_run_id_of_64_bits_is_stored(opened, path):
 
 def test_fill_of_no_order_is_stored(store):
     book = a_book(cash=0)
-    store.write(booked(book, a_fill(5, order=0, is_liquidation=True, side=Side.SELL)), 2)
+    store.write(booked(book, a_fill(5, order=0, cause=FillCause.LIQUIDATION, side=Side.SELL)), 2)
     assert (1, -5) == (store.statement().fills, book.position_lots("BTC"))
     assert [] == store.problems()
 
@@ -197,15 +164,21 @@ def test_fill_of_no_order_is_stored(store):
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        ("UPDATE postings SET amount = amount + 1 WHERE sequence = 5 AND line = 1", "do not sum to zero: 5, found 1"),
-        ("DELETE FROM fills WHERE sequence = 5", "fill transaction without its fill: 5"),
-        ("DELETE FROM funding", "funding transaction without its settlement"),
-        ("DELETE FROM transactions WHERE sequence = 1", "transaction number that is missing"),
-        ("UPDATE orders SET filled_lots = 9 WHERE filled_lots = 10", "filled lots are not the sum of its fills"),
-        ("UPDATE fills SET position_after = 99999 WHERE sequence = 5", "does not continue the position before it"),
-        ("UPDATE orders SET state = 'open' WHERE state = 'canceled'", "state is not that of its last move"),
-        ("UPDATE cursors SET notices = 3", "row beyond the cursor"),
-        ("DELETE FROM orders WHERE filled_lots = 0", "transitions: row without its orders"),
+        (
+            "UPDATE postings SET amount = amount + 1 WHERE sequence = 5 AND line = 1",
+            "transactions 5: its postings sum to 0.00000001 (expected 0)",
+        ),
+        (
+            "DELETE FROM fills WHERE sequence = 5",
+            "transactions 5: fill ETH/26/1699999920000000000 stands without its fill",
+        ),
+        ("DELETE FROM funding", "stands without its settlement"),
+        ("DELETE FROM transactions WHERE sequence = 1", "transactions 2: rows are missing before it"),
+        ("UPDATE orders SET filled_lots = 9 WHERE filled_lots = 10", "filled_lots is 9, its last move 14 says 10"),
+        ("UPDATE fills SET position_after = 99999 WHERE sequence = 5", "fills 5: position_after is 99999, expected 10"),
+        ("UPDATE orders SET state = 'open' WHERE state = 'canceled'", "state is open, its last move 36 says canceled"),
+        ("UPDATE cursors SET notices = 3", "lies beyond the cursor of its run"),
+        ("DELETE FROM orders WHERE filled_lots = 0", "row without its orders"),
     ],
 )
 def test_problems_names_harm_done_to_the_rows(store, harm, said):
@@ -228,6 +201,7 @@ def test_file_is_in_write_ahead_mode_with_foreign_keys(store):
     with store._engine.connect() as connection:
         assert "wal" == connection.execute(text("PRAGMA journal_mode")).scalar_one()
         assert 1 == connection.execute(text("PRAGMA foreign_keys")).scalar_one()
+        assert FULL == connection.execute(text("PRAGMA synchronous")).scalar_one()
 
 
 def test_reader_sees_whole_batches_while_the_run_goes_on(opened, store, path):
@@ -302,7 +276,7 @@ def test_url_that_leads_nowhere_is_one_sentence_without_its_password(url, said):
 
 
 def test_locked_database_is_unavailable_and_takes_the_same_batch_later(opened, store, path, monkeypatch):
-    monkeypatch.setattr("ledger.store.BUSY_TIMEOUT_MS", 1)
+    monkeypatch.setattr("ledger.store_engine.BUSY_TIMEOUT_MS", 1)
     patient = opened(path)
     patient.begin_run(a_record())
     locker = sqlite3.connect(path, isolation_level=None)
@@ -318,5 +292,6 @@ def test_ledger_in_memory_works(opened):
     store = LedgerStore("sqlite://")
     store.begin_run(a_record())
     write_all(store, a_run()[0])
+    assert (None, True) == (store.file, store.is_sqlite)
     assert (":memory:", 60, []) == (store.place, store.statement().orders, store.problems())
     store.close()

@@ -1,12 +1,16 @@
 """Builders of observations: whole lives of orders, as the driver would record them. Every default is visible here."""
 
+import msgspec
+
 from domain.events import OrderAccepted, OrderCanceled, OrderFilled, OrderRejected, TopOfBookChanged
-from domain.identifiers import ClientOrderId, RunId, client_order_id
+from domain.identifiers import NO_ORDER, ClientOrderId, RunId, client_order_id
 from domain.instrument import perpetual
 from domain.lifecycle import State, Trigger
 from domain.modes import Mode
 from domain.notices import (
     AccountMarked,
+    DiscrepancyClosed,
+    DiscrepancyFound,
     FactNoted,
     FillBooked,
     FundingBooked,
@@ -14,6 +18,7 @@ from domain.notices import (
     KillSwitchReset,
     LimitWarned,
     MarketDataSkipped,
+    MarkoutTaken,
     ModeChanged,
     OrderCreated,
     OrderTransitioned,
@@ -24,7 +29,7 @@ from domain.notices import (
 )
 from domain.order import Liquidity, Side, TimeInForce
 from domain.reasons import Reason
-from domain.transaction import FactKind, Posting, Transaction
+from domain.transaction import CorrectionCause, FactKind, Posting, Transaction
 from domain.units import MONEY_UNIT, NS_PER_MS, NS_PER_SECOND
 from monitoring.observe import Observation
 
@@ -83,13 +88,15 @@ def fill(
     notional: int = 64_250 * MONEY_UNIT,
     fee: int = -MONEY_UNIT,
     slippage: int = 0,
+    side: Side = Side.BUY,
+    fill_mid_x2: int = 2 * PRICE + 5,
 ) -> FillBooked:
     return FillBooked(
         client_order_id=order_id,
         venue_order_id=11,
         trade_id=5,
         symbol="BTC",
-        side=Side.BUY,
+        side=side,
         price=PRICE,
         lots=LOTS,
         liquidity=liquidity,
@@ -98,8 +105,10 @@ def fill(
         realized=0,
         slippage=slippage,
         position_after=LOTS,
+        start_position=0,
         decision_mid_x2=0,
         arrival_mid_x2=0,
+        fill_mid_x2=fill_mid_x2,
         ts_ns=ts_ns,
     )
 
@@ -115,6 +124,9 @@ def marked(ts_ns: int = T0, **changed: int) -> AccountMarked:
         "rebates": MONEY_UNIT // 2,
         "slippage": 4 * MONEY_UNIT,
         "net": 3 * MONEY_UNIT // 2,
+        "transfers": 9_891 * MONEY_UNIT,
+        "unexplained": 15 * MONEY_UNIT // 2,
+        "liquidation": -6 * MONEY_UNIT,
         "drawdown": 12_500_000,
         "drawdown_max": 25_000_000,
         "exposure": 700 * MONEY_UNIT,
@@ -126,6 +138,15 @@ def marked(ts_ns: int = T0, **changed: int) -> AccountMarked:
         **changed,
     }
     return AccountMarked(**numbers, ts_ns=ts_ns)
+
+
+def posted(sequence: int = 3) -> TransactionPosted:
+    """The transaction of a fill."""
+    return TransactionPosted(msgspec.structs.replace(POSTED.transaction, sequence=sequence), ts_ns=T0)
+
+
+def markout(sequence: int, mid_x2: int, horizon_ns: int = NS_PER_SECOND) -> MarkoutTaken:
+    return MarkoutTaken(sequence, order(1), "BTC", horizon_ns, mid_x2, ts_ns=T0)
 
 
 POSTED = TransactionPosted(
@@ -141,6 +162,26 @@ POSTED = TransactionPosted(
     ts_ns=T0,
 )
 
+CORRECTED = TransactionPosted(
+    Transaction(
+        sequence=4,
+        kind=FactKind.CORRECTION,
+        fact_id="statement/1",
+        ts_event_ns=T0,
+        symbol="",
+        client_order_id=NO_ORDER,
+        postings=(Posting("cash", -MONEY_UNIT), Posting("unexplained", MONEY_UNIT)),
+        lots=(("BTC", LOTS),),
+        cause=CorrectionCause.UNEXPLAINED,
+        evidence="the statement says so",
+    ),
+    ts_ns=T0,
+)
+FOUND = DiscrepancyFound(
+    cash=-MONEY_UNIT, positions=(("BTC", LOTS),), is_booked=False, detail="venue less book: cash -1", ts_ns=T0
+)
+CLOSED = DiscrepancyClosed(Reason.ACKNOWLEDGED, "seen", ts_ns=T0)
+
 ONE_OF_EACH = (
     created(order(1)),
     moved(order(1), State.IDLE, Trigger.WANT, State.SIGNAL, lasted_ns=15_500_000),
@@ -148,6 +189,7 @@ ONE_OF_EACH = (
     precheck(order(1)),
     QuotesDecided("BTC", ((PRICE, LOTS),), ((PRICE + 5, LOTS),), 2 * PRICE + 5, ts_ns=T0),
     fill(order(1)),
+    markout(3, 2 * PRICE + 15),
     FundingBooked("BTC", T0, LOTS, 12_500, PRICE, -MONEY_UNIT, ts_ns=T0),
     POSTED,
     marked(),
@@ -155,6 +197,8 @@ ONE_OF_EACH = (
     KillSwitchEngaged(Reason.HALTED_BY_DRAWDOWN, "5.1 %", 5, 6, ts_ns=T0),
     KillSwitchReset("looked at it", ts_ns=T0),
     LimitWarned(Reason.DRAWDOWN, 2, 3, ts_ns=T0),
+    FOUND,
+    CLOSED,
     MarketDataSkipped("BTC", Reason.BOOK_CROSSED, "bid 2 ask 1", ts_ns=T0),
     FactNoted(order(1), Reason.DUPLICATE_FILL, "trade 5", ts_ns=T0),
 )

@@ -1,5 +1,6 @@
 """Measurements: what each notice and each step does to the series, read back as Prometheus would."""
 
+import msgspec
 import pytest
 
 from domain.events import MarkChanged, TimerFired
@@ -14,19 +15,25 @@ from domain.notices import (
     ModeChanged,
     RiskDecided,
 )
-from domain.order import Liquidity
+from domain.order import Liquidity, Side
 from domain.reasons import Reason
 from domain.units import MONEY_UNIT, NS_PER_MS, NS_PER_SECOND
+from monitoring.markouts import FILLS_REMEMBERED_MAX
 from monitoring.measure import Measurements, ProcessError
 from tests.monitoring.observations import (
+    CLOSED,
+    CORRECTED,
+    FOUND,
     INSTRUMENTS,
     LOTS,
     ONE_OF_EACH,
     T0,
     fill,
     marked,
+    markout,
     moved,
     order,
+    posted,
     risk,
     top,
 )
@@ -120,6 +127,53 @@ def test_skipped_data_and_odd_facts_are_errors_by_reason(measurements: Measureme
     assert value(measurements, "limit_warnings_total", reason="drawdown") == 1
 
 
+def test_discrepancy_counts_once_and_its_booking_as_a_correction(measurements: Measurements) -> None:
+    assert value(measurements, "corrections_total", cause="unexplained") == 0
+    for notice in (FOUND, CORRECTED, msgspec.structs.replace(FOUND, is_booked=True)):
+        measurements.take(notice)
+        assert value(measurements, "discrepancy_open") == 1
+    measurements.take(CLOSED)
+    assert value(measurements, "discrepancy_open") == 0
+    assert value(measurements, "discrepancies_total") == 1
+    assert value(measurements, "corrections_total", cause="unexplained") == 1
+    assert value(measurements, "corrections_total", cause="late_fill") == 0
+    assert value(measurements, "corrections_total", cause="none") is None
+
+
+def test_residual_and_ledger_size_are_what_was_set(measurements: Measurements) -> None:
+    measurements.set_residual(-MONEY_UNIT // 4)
+    measurements.set_ledger_size({"fills": 12, "postings": 40}, 81_920)
+    assert value(measurements, "equity_residual") == -0.25
+    assert value(measurements, "ledger_rows", table="fills") == 12
+    assert value(measurements, "ledger_rows", table="postings") == 40
+    assert value(measurements, "ledger_bytes") == 81_920
+
+
+def test_markouts_average_over_the_traded_notional_in_our_favor(measurements: Measurements) -> None:
+    for sequence, side, notional in ((1, Side.BUY, 300), (2, Side.SELL, 100)):
+        measurements.take(posted(sequence))
+        measurements.take(fill(order(1), notional=notional * MONEY_UNIT, side=side, fill_mid_x2=20_000))
+    measurements.take(markout(1, 20_020))
+    assert value(measurements, "average_markout_bps", horizon="1s") == pytest.approx(10)
+    measurements.take(markout(2, 20_020))
+    assert value(measurements, "average_markout_bps", horizon="1s") == pytest.approx(5)
+    measurements.take(markout(1, 19_980, 10 * NS_PER_SECOND))
+    assert value(measurements, "average_markout_bps", horizon="10s") == pytest.approx(-10)
+
+
+def test_markout_of_a_fill_without_mid_or_long_forgotten_counts_nothing(measurements: Measurements) -> None:
+    measurements.take(posted(1))
+    measurements.take(fill(order(1), fill_mid_x2=0))
+    measurements.take(markout(1, 20_020))
+    for sequence in range(2, FILLS_REMEMBERED_MAX + 4):
+        measurements.take(posted(sequence))
+        measurements.take(fill(order(1), fill_mid_x2=20_000, notional=0))
+    measurements.take(markout(2, 20_020))
+    assert value(measurements, "average_markout_bps", horizon="1s") is None
+    measurements.take(markout(FILLS_REMEMBERED_MAX + 3, 20_020))
+    assert value(measurements, "average_markout_bps", horizon="1s") is None
+
+
 def test_fills_give_ratios_over_the_traded_notional(measurements: Measurements) -> None:
     measurements.take(fill(order(1), notional=300 * MONEY_UNIT, fee=-3 * MONEY_UNIT // 100, slippage=0))
     measurements.take(
@@ -162,6 +216,8 @@ def test_account_shows_in_usdc_and_percent(measurements: Measurements) -> None:
     assert value(measurements, "total_exposure") == 700
     assert value(measurements, "value_at_risk") == 8
     assert value(measurements, "open_orders") == 4
+    assert value(measurements, "liquidation_pnl") == -6
+    assert value(measurements, "unexplained_balance") == 7.5
 
 
 def test_causes_sum_to_net(measurements: Measurements) -> None:

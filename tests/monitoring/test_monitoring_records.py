@@ -9,9 +9,25 @@ from domain.lifecycle import State, Trigger
 from domain.modes import Mode
 from domain.notices import FactNoted, KillSwitchEngaged, MarketDataSkipped, ModeChanged
 from domain.reasons import Reason
+from domain.units import NS_PER_SECOND
 from monitoring.logs import line
 from monitoring.records import Component, Describer, Level
-from tests.monitoring.observations import INSTRUMENTS, LOTS, ONE_OF_EACH, T0, fill, moved, order, precheck, risk
+from tests.monitoring.observations import (
+    CLOSED,
+    CORRECTED,
+    FOUND,
+    INSTRUMENTS,
+    LOTS,
+    ONE_OF_EACH,
+    POSTED,
+    T0,
+    fill,
+    markout,
+    moved,
+    order,
+    precheck,
+    risk,
+)
 
 DESCRIBER = Describer(INSTRUMENTS)
 
@@ -106,6 +122,35 @@ def test_denial_is_told_with_limit_and_observed() -> None:
 def test_mode_change_is_loud_when_trading_shrinks(mode: Mode, level: Level) -> None:
     record = DESCRIBER.record(ModeChanged(Mode.STARTING, mode, Reason.NONE, ts_ns=T0))
     assert level is record.level
+
+
+def test_discrepancy_is_critical_and_its_end_a_warning() -> None:
+    record = DESCRIBER.record(FOUND)
+    assert (record.component, record.event_type, record.level) == (
+        Component.TRADE_LEDGER,
+        "discrepancy_found",
+        Level.CRITICAL,
+    )
+    assert (record.data["cash"], record.data["quantities"], record.data["is_booked"]) == ("-1", {"BTC": "0.01"}, False)
+    record = DESCRIBER.record(CLOSED)
+    assert (record.event_type, record.level) == ("discrepancy_closed", Level.WARNING)
+    assert record.data["message"] == Reason.ACKNOWLEDGED.sentence
+
+
+def test_correction_is_louder_than_other_transactions_and_says_why() -> None:
+    assert DESCRIBER.record(POSTED).level is Level.DEBUG
+    assert "cause" not in DESCRIBER.record(POSTED).data
+    record = DESCRIBER.record(CORRECTED)
+    assert record.level is Level.WARNING
+    assert record.data["cause"] == "unexplained"
+    assert record.data["quantities"] == {"BTC": "0.01"}
+    assert record.data["evidence"] == "the statement says so"
+
+
+def test_markout_tells_horizon_and_mid() -> None:
+    record = DESCRIBER.record(markout(3, 1_285_015, 10 * NS_PER_SECOND))
+    assert (record.event_type, record.level) == ("markout_taken", Level.DEBUG)
+    assert (record.data["sequence"], record.data["horizon_ms"], record.data["mid_price"]) == (3, 10_000, "64250.75")
 
 
 def test_fact_about_no_order_has_an_empty_trace() -> None:

@@ -1,7 +1,9 @@
 """The order machine under a hostile venue: any fact about any order, in any order, any number of times.
 
 Laws: no fact of the venue breaks the machine; every distinct fill is booked exactly once; open lots are exactly those
-of the orders that may still be filled; an order moves only along edges of the lifecycle; the ledger stays balanced.
+of the orders that may still be filled; an order moves only along edges of the lifecycle; the ledger stays balanced;
+whatever statements say, nothing adds risk while one of them is not settled, and lots and money that no fact explains
+stand on their own account.
 """
 
 from hypothesis import settings as hypothesis_settings
@@ -10,9 +12,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from domain.commands import PlaceOrder, ReplaceOrder
 from domain.events import (
+    AccountReported,
     CancelRefused,
     Event,
     FeedLost,
+    FundingPaid,
+    OperatorAcknowledged,
     OperatorHalted,
     OperatorPaused,
     OperatorResumed,
@@ -26,13 +31,15 @@ from domain.events import (
     OrderStatusReported,
     ReplaceRefused,
     TimerFired,
+    TransferBooked,
 )
 from domain.identifiers import ClientOrderId, TradeId, VenueOrderId
 from domain.lifecycle import AT_RISK, NEXT_STATE, State
-from domain.notices import FillBooked, OrderTransitioned
+from domain.modes import Mode
+from domain.notices import DiscrepancyClosed, DiscrepancyFound, FillBooked, OrderTransitioned
 from domain.order import Liquidity, Side
 from domain.reasons import Reason
-from domain.units import Lots, Money, Price
+from domain.units import Lots, Money, Price, Rate
 from engine.timers import PULSE
 from tests.builders import START_NS, lots, price, quotes, top, trading_engine, want
 
@@ -54,13 +61,17 @@ class HostileVenue(RuleBasedStateMachine):
         self.fills: dict[int, OrderFilled] = {}
         self.booked: set[int] = set()
         self.filled: dict[ClientOrderId, int] = {}
+        self.told: dict[int, FundingPaid | TransferBooked] = {}
+        self.is_blocked = False
         self.tell(top("100000", "100001", self.now_ns))
 
     def tell(self, event: Event) -> None:
         """Step the engine and check every move it tells of."""
+        was_blocked = self.is_blocked
         outcome = self.engine.step(event)
         for command in outcome.commands:
             if isinstance(command, PlaceOrder):
+                assert not (was_blocked and self.is_blocked) or self.reduces(command)
                 self.sent.append(command.client_order_id)
                 self.side_of[command.client_order_id] = command.side
             elif isinstance(command, ReplaceOrder):
@@ -72,11 +83,18 @@ class HostileVenue(RuleBasedStateMachine):
             if isinstance(notice, FillBooked):
                 assert notice.trade_id not in self.booked
                 self.booked.add(notice.trade_id)
+            if isinstance(notice, DiscrepancyFound | DiscrepancyClosed):
+                self.is_blocked = isinstance(notice, DiscrepancyFound)
 
-    def stamp(self) -> dict[str, int]:
-        """Return the times of the next fact."""
+    def reduces(self, command: PlaceOrder) -> bool:
+        """Say whether an order cannot grow the position."""
+        position = self.engine.state.book.position_lots("BTC")
+        return position * command.side < 0 and command.lots <= abs(position)
+
+    def stamp(self, late_s: int = 0) -> dict[str, int]:
+        """Return the times of the next fact, which took so long to us."""
         self.now_ns += 50_000_000
-        return {"ts_event_ns": self.now_ns, "ts_recv_ns": self.now_ns}
+        return {"ts_event_ns": self.now_ns - late_s * 1_000_000_000, "ts_recv_ns": self.now_ns}
 
     def pick(self, number: int) -> ClientOrderId:
         """Return one of our orders, or one nobody knows."""
@@ -100,8 +118,8 @@ class HostileVenue(RuleBasedStateMachine):
         """Reject."""
         self.tell(OrderRejected(self.pick(number), reason, "no", **self.stamp()))
 
-    @rule(number=ids, size=sizes, at_price=prices, trade_id=st.integers(1, 60))
-    def fills_order(self, number: int, size: int, at_price: str, trade_id: int) -> None:
+    @rule(number=ids, size=sizes, at_price=prices, trade_id=st.integers(1, 60), late_s=st.integers(0, 3))
+    def fills_order(self, number: int, size: int, at_price: str, trade_id: int, late_s: int) -> None:
         """Fill, or repeat a fill told before, byte for byte."""
         order_id = self.pick(number)
         known = self.fills.get(trade_id)
@@ -116,12 +134,34 @@ class HostileVenue(RuleBasedStateMachine):
                 lots=Lots(size),
                 liquidity=Liquidity.MAKER,
                 fee=Money(size * 10),
-                start_position=Lots(0),
-                **self.stamp(),
+                start_position=Lots(self.engine.state.book.position_lots("BTC")),
+                **self.stamp(late_s),
             )
             self.fills[trade_id] = known
             self.filled[order_id] = self.filled.get(order_id, 0) + size
         self.tell(known)
+
+    @rule(cash=st.sampled_from([0, 0, 7, -300]), size=st.sampled_from([0, 0, 5, -20]), late_s=st.integers(0, 1))
+    def states_account(self, cash: int, size: int, late_s: int) -> None:
+        """State what the book says, or more, or less."""
+        book = self.engine.state.book
+        position = book.position_lots("BTC") + size
+        held = (("BTC", position, position * 1_000_000),) if position else ()
+        self.tell(AccountReported(Money(book.cash + cash), held, **self.stamp(late_s)))
+
+    @rule(number=st.integers(1, 20), amount=st.sampled_from([7, -7, 300]), late_s=st.integers(0, 3))
+    def moves_money(self, number: int, amount: int, late_s: int) -> None:
+        """Pay funding or a transfer, late or on time, or tell of one again."""
+        stamp = self.stamp(late_s)
+        fact: FundingPaid | TransferBooked = TransferBooked(f"transfer {number}", Money(amount), **stamp)
+        if number % 2:
+            fact = FundingPaid("BTC", number, Lots(1), Rate(1), price("100000"), Money(amount), **stamp)
+        self.tell(self.told.setdefault(number, fact))
+
+    @rule()
+    def acknowledges(self) -> None:
+        """Take on whatever there is."""
+        self.tell(OperatorAcknowledged("test", **self.stamp()))
 
     @rule(number=ids)
     def cancels(self, number: int) -> None:
@@ -174,10 +214,11 @@ class HostileVenue(RuleBasedStateMachine):
 
     @invariant()
     def no_fill_is_lost_or_doubled(self) -> None:
-        """The position is the sum of the distinct fills; each order knows its own."""
+        """The position is the sum of the distinct fills and of what nobody explains; each order knows its own."""
         assert self.booked == set(self.fills)
         total = sum(fact.side * fact.lots for fact in self.fills.values())
-        assert self.engine.state.book.position_lots("BTC") == total
+        unexplained = self.engine.state.book.unexplained_lots.get("BTC", 0)
+        assert self.engine.state.book.position_lots("BTC") == total + unexplained
         for order_id, amount in self.filled.items():
             order = self.engine.state.orders.find(order_id)
             assert order is None or order.filled_lots == amount
@@ -200,7 +241,20 @@ class HostileVenue(RuleBasedStateMachine):
     @invariant()
     def ledger_is_balanced(self) -> None:
         """Recompute every law of the book."""
-        self.engine.state.book.verify(self.engine.state.marks)
+        state = self.engine.state
+        state.book.verify(state.marks)
+        totals = state.book.totals(state.marks)
+        assert totals.equity == state.book.transfers + state.book.unexplained + totals.net
+
+    @invariant()
+    def nothing_trades_while_a_statement_is_not_settled(self) -> None:
+        """Blocked is what was found and not closed, and it is no trading."""
+        state = self.engine.state
+        assert state.agreement.is_blocking == self.is_blocked
+        assert not (state.is_blocked and state.mode is Mode.TRADING)
+        if not state.agreement.is_blocking:
+            assert not state.agreement.is_pending
+            assert not state.agreement.is_booked
 
 
 HostileVenue.TestCase.settings = hypothesis_settings(max_examples=120, stateful_step_count=60, deadline=None)

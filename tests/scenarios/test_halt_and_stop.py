@@ -8,6 +8,7 @@ from domain.events import (
     OperatorHalted,
     OperatorPaused,
     OperatorResumed,
+    OrderFilled,
     StopRequested,
     TimerFired,
 )
@@ -52,12 +53,17 @@ def holding() -> Playbook:
     return play >> fill(1, Side.BUY, "99999", "0.002", at(2)) << []
 
 
+def closing(ts_ns: int) -> OrderFilled:
+    """Return the fill of order 3 that closes what `holding` holds."""
+    return fill(3, Side.SELL, "100000", "0.002", ts_ns, trade_id=2, start="0.002")
+
+
 def test_flatten_is_tried_again_at_every_pulse_until_the_position_is_closed() -> None:
     play = holding() >> OperatorHalted("out", True, ts_event_ns=at(3), ts_recv_ns=at(3)) << [PlaceOrder]
 
     play >> rejected(2, at(3.1), Reason.VENUE_IOC) << [] >> top("100000", "100001", at(3.5)) << []
     play >> pulse(4) << [PlaceOrder] >> pulse(4.5) << []
-    play >> accepted(3, at(4.6)) << [] >> fill(3, Side.SELL, "100000", "0.002", at(4.6), trade_id=2) << []
+    play >> accepted(3, at(4.6)) << [] >> closing(at(4.6)) << []
 
     play >> pulse(5) << []
     assert play.engine.state.book.position_lots("BTC") == 0
@@ -116,7 +122,7 @@ def test_account_is_asked_for_again_when_nobody_answers() -> None:
 def test_mark_that_falls_while_the_book_is_silent_still_stops_the_bot() -> None:
     play = holding()
     engine = play.engine
-    play >> fill(0, Side.BUY, "100000", "0.1", at(2.1), trade_id=2) << []
+    play >> fill(0, Side.BUY, "100000", "0.1", at(2.1), trade_id=2, start="0.002") << []
     due = play_pulses(play, at(3), at(4_000))
     fallen = MarkChanged("BTC", price("80000"), price("80000"), ts_event_ns=at(4_001), ts_recv_ns=at(4_001))
     wakes = [command.ts_wake_ns for command in engine.step(fallen).commands if isinstance(command, WakeAt)]

@@ -119,4 +119,6 @@ def test_account_that_does_not_match_the_book_takes_the_quotes_off_the_market() 
 
     play >> AccountReported(usd("1"), (), ts_event_ns=at(2), ts_recv_ns=at(2)) << [CancelOrder]
 
-    assert play.engine.state.mode is Mode.HALTED
+    assert play.engine.state.mode is Mode.REDUCING
+    play >> canceled(1, at(2.1)) << [] >> top("100000", "100001", at(2.5)) << []
+    assert play.engine.state.orders.open_count == 0

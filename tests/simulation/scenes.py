@@ -149,6 +149,7 @@ def drawn(seed: int, events: int) -> Scene:
             recovery=RecoverySettings(answer_timeout_ns=chance.choice([200, 5_000]) * NS_PER_MS),
             requests_initial=chance.choice([60, 500, 10_000, 10_000]),
             flatten_on_halt=chance.random() < 0.5,
+            account_interval_ns=5 * NS_PER_SECOND,
         ),
         levels_max=chance.choice([1, 2, 5]),
         notional_max=chance.choice([30, 300, 3_000]),

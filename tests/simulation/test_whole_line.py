@@ -5,6 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from domain.notices import DiscrepancyClosed, DiscrepancyFound
+from domain.reasons import Reason
 from domain.units import NS_PER_SECOND
 from tests.simulation.scenes import drawn
 from tests.simulation.whole_line import Run, command_hash
@@ -46,6 +48,36 @@ def test_whole_line_is_sound(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS[::10])
 def test_engine_restored_from_its_snapshot_goes_on_alike(seed: int) -> None:
     check_restored(seed, EVENTS)
+
+
+@pytest.mark.parametrize("seed", range(2_000, 2_024))
+def test_money_and_lots_that_move_untold_are_found_booked_and_settled(seed: int) -> None:
+    run = Run(msgspec.structs.replace(drawn(seed, EVENTS), levers=0, loss=0), untold_every=300)
+
+    run.play()
+
+    state = run.checked.engine.state
+    told = run.checked.discrepancies
+    booked = sum(isinstance(one, DiscrepancyFound) and one.is_booked for one in told)
+    taken_on = sum(isinstance(one, DiscrepancyClosed) and one.reason is Reason.ACKNOWLEDGED for one in told)
+    assert state.agreement.is_blocking == (bool(told) and isinstance(told[-1], DiscrepancyFound))
+    assert booked >= taken_on
+    assert state.kill_switch.reason is not Reason.HALTED_BY_INVARIANT
+
+
+def test_untold_changes_are_met_in_most_of_those_runs() -> None:
+    """The runs above mean something only if something is found, booked and acknowledged in them."""
+    runs = [
+        Run(msgspec.structs.replace(drawn(seed, EVENTS), levers=0, loss=0), untold_every=300)
+        for seed in range(2_000, 2_008)
+    ]
+    for run in runs:
+        run.play()
+
+    seen = [one for run in runs for one in run.checked.discrepancies]
+    assert sum(isinstance(one, DiscrepancyFound) and one.is_booked for one in seen) >= 4
+    assert sum(isinstance(one, DiscrepancyClosed) for one in seen) >= 2
+    assert any(isinstance(one, DiscrepancyFound) and one.positions for one in seen)
 
 
 @pytest.mark.parametrize(("seed", "events"), REGRESSIONS)

@@ -25,6 +25,7 @@ from domain.events import (
     LedgerCaughtUp,
     LedgerFellBehind,
     MarketEvent,
+    OperatorAcknowledged,
     OperatorHalted,
     OperatorPaused,
     OperatorResumed,
@@ -40,8 +41,10 @@ from domain.events import (
     StopRequested,
 )
 from domain.lifecycle import AT_RISK, State
+from domain.notices import DiscrepancyClosed, DiscrepancyFound, FactNoted
 from domain.order import Side
-from domain.units import NS_PER_SECOND
+from domain.reasons import Reason
+from domain.units import MONEY_UNIT, NS_PER_SECOND
 from engine.machine import Engine, Outcome
 from engine.strategies import make_strategy
 from exchange.feeds.synthetic import SyntheticMarket, SyntheticSettings
@@ -136,6 +139,8 @@ class Checked:
         self.sent: Counter[str] = Counter()
         self.canceled: Counter[str] = Counter()
         self.denied: Counter[tuple[Any, ...]] = Counter()
+        self.noted: Counter[Reason] = Counter()
+        self.discrepancies: list[DiscrepancyFound | DiscrepancyClosed] = []
         self.events = self.refused = 0
 
     def take(self, event: Event, outcome: Outcome) -> None:
@@ -150,6 +155,11 @@ class Checked:
                 self.canceled[command.client_order_id] += 1
             elif isinstance(command, PlaceOrder | ReplaceOrder):
                 self._within_limits(command)
+        for notice in outcome.notices:
+            if isinstance(notice, FactNoted):
+                self.noted[notice.reason] += 1
+            elif isinstance(notice, DiscrepancyFound | DiscrepancyClosed):
+                self.discrepancies.append(notice)
         self._recount()
 
     def _recount(self) -> None:
@@ -197,12 +207,16 @@ class Checked:
 class Run:
     """One scene played."""
 
-    def __init__(self, scene: Scene, restore_every: int = 0, strategy: str = "erratic") -> None:
-        """Set the stage. restore_every: the engine is thrown away and restored from its snapshot so often."""
+    def __init__(self, scene: Scene, restore_every: int = 0, strategy: str = "erratic", untold_every: int = 0) -> None:
+        """Set the stage. restore_every: the engine is thrown away and restored from its snapshot so often.
+
+        untold_every: so often, on average, the venue changes cash or a position without a word.
+        """
         self.scene = scene
         self.strategy = strategy
         self.chance = Random(scene.seed ^ 0x5EED)
-        self.restore_every = restore_every
+        self.restore_every, self.untold_every = restore_every, untold_every
+        self.untold = Random(scene.seed ^ 0x7E11)
         self.checked = Checked(self._engine())
         feed: Iterator[MarketEvent] = SyntheticMarket(
             scene.instruments, scene.seed, scene.start_ns, regimes=scene.regimes, settings=SyntheticSettings(depth=5)
@@ -233,6 +247,8 @@ class Run:
                 self._restore()
             if self.scene.levers and self.chance.randrange(self.scene.levers) == 0:
                 self._pull_a_lever()
+            if self.untold_every:
+                self._change_untold()
         stopped_ns = self.driver.now_ns
         self.driver.finish("end of data", self._may_go_on)
         assert self.driver.now_ns - stopped_ns <= self._patience_ns(), "stopping took too long"
@@ -273,17 +289,34 @@ class Run:
             lever = StopRequested("signal", **stamp)
         self.driver.tell(lever)
 
+    def _change_untold(self) -> None:
+        """Let the venue take or give something without a word, and a person look at what came of it."""
+        chance, agreement = self.untold, self.checked.engine.state.agreement
+        if chance.randrange(self.untold_every) == 0:
+            symbol = chance.choice(self.scene.instruments).symbol
+            change = chance.randrange(-20, 21)
+            self.exchange.take_untold(change * MONEY_UNIT, symbol, chance.choice([0, 0, change]))
+        elif agreement.is_booked and chance.randrange(50) == 0:
+            now_ns = self.driver.now_ns
+            self.driver.tell(OperatorAcknowledged("looked at it", ts_event_ns=now_ns, ts_recv_ns=now_ns))
+
     def settle(self) -> None:
-        """After the end: nothing lives at either side, and both remember the same ends."""
+        """After the end: nothing lives at either side, both remember the same ends, and an honest venue is believed."""
+        if not self.untold_every:
+            assert not self.checked.discrepancies
+            assert not self.checked.noted[Reason.FILL_CHAIN_BROKEN]
         state = self.checked.engine.state
         account = self.exchange._venue.desk.account
         left = [(order.client_order_id, order.state.label) for order in state.orders.every_live()]
         assert not left, f"still live at the engine: {left}"
         assert self.driver.is_done
         assert not account.orders, f"still live at the venue: {list(account.orders)}"
-        if state.book.transaction_count and self.exchange.statement() == account.statement():
-            assert state.book.open_positions() == account.positions
-            assert state.book.cash == account.cash
+        told = account.statement()
+        if state.agreement.is_pending:
+            assert self.untold_every, "a difference at an honest venue"
+        elif state.book.transaction_count and self.exchange.statement() == told:
+            assert state.book.open_positions() == told.positions
+            assert state.book.cash == told.cash
         else:
             assert self.scene.loss, "what the venue booked last is still under way"
         for order in state.orders.snapshot():

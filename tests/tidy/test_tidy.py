@@ -31,7 +31,9 @@ CLOCK_READERS_ALLOWED = {
 
 # Pure code: these folders but for what their stores and migrations need.
 PURE = ("domain/", "engine/", "ledger/", "risk/", "router/")
-IMPURE_FILES = ("ledger/store.py", "ledger/tables.py", "ledger/migrations/", "risk/store.py", "router/store.py")
+# These only read rows through a connection that is handed to them: SQL and nothing else of the world.
+SQL_READERS = ("ledger/audit", "ledger/canonical.py")
+IMPURE_FILES = ("ledger/store", "ledger/tables.py", "ledger/migrations/", "risk/store.py", "router/store.py")
 WORLDLY = {
     # clocks, sockets, threads, files, environment, chance, telling
     *("time", "datetime", "socket", "select", "ssl", "http", "urllib", "threading", "multiprocessing", "concurrent"),
@@ -196,7 +198,12 @@ def test_nobody_catches_everything() -> None:
 
 
 def test_pure_code_knows_nothing_of_the_world() -> None:
-    broken = [f"{name}:{line} {module}" for name in pure_files() for line, module in imports(name) if module in WORLDLY]
+    broken = [
+        f"{name}:{line} {module}"
+        for name in pure_files()
+        for line, module in imports(name)
+        if module in WORLDLY and not (module == "sqlalchemy" and name.startswith(SQL_READERS))
+    ]
     broken += [
         f"{name}:{line} {called}()"
         for name in pure_files()

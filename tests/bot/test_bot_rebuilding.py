@@ -1,0 +1,183 @@
+"""A ledger made again from the journal is the ledger that was lost."""
+
+import signal
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from threading import Event as Flag
+
+import pytest
+
+from bot.app import PaperBot
+from bot.config import load
+from bot.markets import synthetic_market
+from bot.rebuilding import rebuild
+from domain.commands import PlaceOrder
+from domain.errors import ConfigInvalid, DataInvalid, JournalCorrupt
+from engine.journal import Kind, encode_record, read_records
+from ledger.store import LedgerStore
+from tests.bot_runs import hat, started_hat, summary_of
+from tests.builders import START_NS
+
+SECOND_NS = 1_000_000_000
+
+
+@pytest.fixture(scope="module")
+def traded(tmp_path_factory):
+    """Trade two minutes on paper; return the summary and the state directory."""
+    place = tmp_path_factory.mktemp("traded")
+    config = load(None, {"bot": {"state_dir": str(place)}, "monitoring": {"port": "0"}})
+    bot = PaperBot(config, synthetic_market(config, START_NS))
+    return bot.run(speed=0, for_ns=120 * SECOND_NS, stop=Flag()), place
+
+
+def seals(path):
+    with sqlite3.connect(path) as connection:
+        found = connection.execute("SELECT run_id, notices, seal FROM cursors ORDER BY run_id").fetchall()
+        chains = connection.execute("SELECT * FROM chains ORDER BY run_id, name").fetchall()
+    connection.close()
+    return found, chains
+
+
+def rebuilt(journal, path):
+    store = LedgerStore(f"sqlite:///{path}")
+    try:
+        return rebuild(Path(journal), store)
+    finally:
+        store.close()
+
+
+def test_rebuilt_ledger_has_the_seal_of_the_one_written_by_the_bot(traded, tmp_path):
+    summary, place = traded
+    done = rebuilt(summary["journal"], tmp_path / "again.db")
+    assert summary["run_id"] == done.run_id
+    assert done.is_ended
+    assert done.notices == done.notices_new > 0
+    assert "" == done.cut_off
+    assert seals(place / "ledger.db") == seals(tmp_path / "again.db")
+
+
+def test_rebuilding_a_whole_ledger_changes_nothing(traded):
+    summary, place = traded
+    before = seals(place / "ledger.db")
+    done = rebuilt(summary["journal"], place / "ledger.db")
+    assert 0 == done.notices_new
+    assert before == seals(place / "ledger.db")
+
+
+def test_torn_tail_is_left_out_and_said(traded, tmp_path):
+    content = Path(traded[0]["journal"]).read_bytes()
+    torn = tmp_path / "torn.journal"
+    torn.write_bytes(content[: len(content) // 2])
+    done = rebuilt(torn, tmp_path / "half.db")
+    assert "cut off" in done.cut_off
+    assert not done.is_ended
+    assert 0 < done.notices_new
+    store = LedgerStore(f"sqlite:///{tmp_path / 'half.db'}")
+    assert [] == store.problems()
+    store.close()
+    whole = rebuilt(traded[0]["journal"], tmp_path / "half.db")
+    assert whole.notices > whole.notices_new > 0
+    assert seals(traded[1] / "ledger.db") == seals(tmp_path / "half.db")
+
+
+def test_wishes_torn_off_their_event_take_its_notices_with_them(traded, tmp_path):
+    """An event whose wishes are missing never led to anything outside, so its order was never sent."""
+    records = list(read_records(Path(traded[0]["journal"]).read_bytes()))
+    first = next(
+        place
+        for place, record in enumerate(records)
+        if record.kind is Kind.COMMAND and isinstance(record.command(), PlaceOrder)
+    )
+    after = next(place for place in range(first, len(records)) if records[place].kind is Kind.EVENT)
+    for kept, orders in ((first, 0), (after, after - first)):
+        journal, ledger = tmp_path / f"{kept}.journal", tmp_path / f"{kept}.db"
+        journal.write_bytes(b"".join(encode_record(one.sequence, one.kind, one.payload) for one in records[:kept]))
+        rebuilt(journal, ledger)
+        with sqlite3.connect(ledger) as connection:
+            assert [(orders > 0,)] == connection.execute("SELECT count(*) > 0 FROM orders").fetchall()
+        connection.close()
+
+
+def test_bot_killed_while_trading_loses_nothing_that_was_decided(tmp_path):
+    """SIGKILL while orders fly; the journal has every decision, so the ledger gets every row."""
+    bot = started_hat("run", "--for", "1h", "--speed", "40", "--port", "0", "--state-dir", tmp_path)
+    ledger = tmp_path / "ledger.db"
+    try:
+        while fills_in(ledger) < 5:
+            assert bot.poll() is None, bot.communicate()[1]
+    finally:
+        bot.send_signal(signal.SIGKILL)
+        bot.communicate()
+    journal = next((tmp_path / "journal").iterdir())
+    done = summary_of(hat("ledger", "rebuild", journal, "--state-dir", tmp_path, "--json"))
+    placed = [
+        record.command().client_order_id
+        for record in read_records_whole(journal)
+        if record.kind is Kind.COMMAND and isinstance(record.command(), PlaceOrder)
+    ]
+    with sqlite3.connect(ledger) as connection:
+        sent = "state NOT IN ('denied', 'idle', 'signal', 'risk_approved', 'validated')"
+        stored = [order for (order,) in connection.execute(f"SELECT client_order_id FROM orders WHERE {sent}")]
+        cursor = connection.execute("SELECT notices FROM cursors").fetchone()[0]
+    connection.close()
+    assert done["notices"] == cursor
+    assert sorted(placed) == sorted(stored)
+    assert len(placed) == len(set(placed))
+    store = LedgerStore(f"sqlite:///{ledger}", read_only=True)
+    assert [] == store.problems()
+    store.close()
+
+
+def fills_in(path):
+    """Count stored fills; a ledger that is still being made has none."""
+    if not path.exists():
+        return 0
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return connection.execute("SELECT count(*) FROM fills").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
+
+
+def read_records_whole(path):
+    """Yield the records before a torn tail."""
+    with suppress(JournalCorrupt):
+        yield from read_records(path.read_bytes())
+
+
+def test_journal_of_other_decisions_is_refused_and_nothing_after_them_is_stored(traded, tmp_path):
+    """Whoever changed a wish in the journal changed what the engine would have to wish."""
+    records = list(read_records(Path(traded[0]["journal"]).read_bytes()))
+    place = max(place for place, record in enumerate(records) if record.kind is Kind.COMMAND)
+    changed = [
+        encode_record(one.sequence, one.kind, records[1].payload if one.sequence == place + 1 else one.payload)
+        for one in records
+    ]
+    path = tmp_path / "other.journal"
+    path.write_bytes(b"".join(changed))
+    with pytest.raises(DataInvalid, match=f"record {place + 1}: this version of hat decides otherwise"):
+        rebuilt(path, tmp_path / "other.db")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is empty"),
+        (b"no journal at all, only a line of text long enough to hold a header", "cut off"),
+        (encode_record(1, Kind.EVENT, b"\x80"), "no journal of version|does not begin like"),
+        (encode_record(1, Kind.HEADER, b"\xc1"), "does not begin like a journal"),
+    ],
+)
+def test_what_is_no_journal_is_refused_in_one_sentence(content, sentence, tmp_path):
+    path = tmp_path / "x.journal"
+    path.write_bytes(content)
+    with pytest.raises(DataInvalid, match=sentence):
+        rebuilt(path, tmp_path / "x.db")
+
+
+def test_missing_journal_is_named(tmp_path):
+    with pytest.raises(ConfigInvalid, match="a journal that can be read"):
+        rebuilt(tmp_path / "none.journal", tmp_path / "x.db")

