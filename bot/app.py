@@ -41,7 +41,7 @@ from engine.journal import VERSION
 from engine.machine import Engine, Outcome
 from exchange.simulated.exchange import SimulatedExchange
 from ledger.rows import RunRecord, run_key
-from ledger.store import LedgerStore
+from ledger.store import LedgerStore, StoreUnavailable
 from monitoring.health import Condition
 from monitoring.logs import EventLog
 from monitoring.measure import Measurements, ProcessError
@@ -165,7 +165,7 @@ class PaperBot:
         finally:
             if not ended:
                 self._abandon()
-            flushed = self._close(note)
+            lost = self._close(note)
         if self._unwritable is not None:
             raise JournalUnwritable(
                 f"{self._unwritable}; {self.engine.state.orders.open_count} orders are open, "
@@ -173,11 +173,11 @@ class PaperBot:
             )
         summary = self.summary()
         summary["ended"] = ended
-        if not flushed or not self.driver.is_done:
+        if lost or not self.driver.is_done:
             open_orders = self.engine.state.orders.open_count
             raise InvariantBroken(
                 f"the stop was not clean: {open_orders} orders open, {self.projection.backlog} notices not stored "
-                f"({self.projection.trouble or 'no database error'})"
+                f"({lost or 'no database error'}); `hat ledger rebuild {self.journal.path}` completes the ledger"
             )
         return summary
 
@@ -222,20 +222,28 @@ class PaperBot:
         self.observer.record(Observation(event, (notice,), now, now, ()))
         self.projection.put((notice,))
 
-    def _close(self, note: Path) -> bool:
-        """Flush and close everything, within FLUSH_SECONDS each; say whether nothing was left behind."""
+    def _close(self, note: Path) -> str:
+        """Flush and close everything, within FLUSH_SECONDS each; say why the ledger is not complete, if it is not."""
         self.admin.stop()
         note.unlink(missing_ok=True)
-        stored = self.projection.stop(FLUSH_SECONDS)
-        if stored:
-            self.store.end_run(self.engine.state.now_ns)
+        lost = self._end_ledger()
         self._venue_file.close(FLUSH_SECONDS)
         self.log.system("shutdown", self.engine.state.now_ns, {"run_id": run_key(self.run_id)})
         self.observer.stop(FLUSH_SECONDS)
         self.store.close()
         self.journal.close()
         self._lock.release()
-        return stored
+        return lost
+
+    def _end_ledger(self) -> str:
+        """Store what is left and that the run ended; say why that could not be done, if it could not."""
+        if not self.projection.stop(FLUSH_SECONDS):
+            return self.projection.trouble or f"{FLUSH_SECONDS} s were not enough"
+        try:
+            self.store.end_run(self.engine.state.now_ns)
+        except StoreUnavailable as error:
+            return str(error)
+        return ""
 
     def summary(self) -> dict[str, Any]:
         """Return what happened so far."""

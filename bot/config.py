@@ -332,6 +332,7 @@ def engine_settings(config: HatConfig, run_id: RunId, instruments: tuple[Instrum
         maker=maker_settings(config),
         leverage=config.venue.leverage,
         pulse_interval_ns=_ns(config.bot.pulse_interval_ms),
+        account_interval_ns=_ns(config.bot.account_interval_ms),
         recovery=RecoverySettings(answer_timeout_ns=_ns(config.bot.answer_timeout_ms)),
         denial_pause_ns=_ns(config.bot.denial_pause_ms),
         requests_initial=config.venue.requests_initial,

@@ -107,6 +107,12 @@ class BotSection(Section):
         60 * NS_PER_SECOND,
         "how often the account is marked and limits are watched",
     )
+    account_interval_ms: Decimal = milliseconds(
+        ENGINE["account_interval_ns"],
+        0,
+        3_600 * NS_PER_SECOND,
+        "how often the venue's statement of the account is compared with the book; 0: only at start and after doubt",
+    )
     answer_timeout_ms: Decimal = milliseconds(
         RECOVERY.answer_timeout_ns,
         NS_PER_MS,

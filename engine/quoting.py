@@ -47,7 +47,19 @@ def quote(state: EngineState, market: Market) -> None:
         )
     )
     if wanted is not None:
-        show(state, market, wanted)
+        show(state, market, wanted if state.mode is Mode.TRADING else _reducing(state, wanted))
+
+
+def _reducing(state: EngineState, wanted: WantedQuotes) -> WantedQuotes:
+    """Return what of a wish closes our position and no more: one side, best quotes first; nothing when flat."""
+    position = state.book.position_lots(wanted.symbol)
+    room, kept = abs(position), []
+    for one in wanted.asks if position > 0 else wanted.bids:
+        lots = min(one.lots, room)
+        if lots:
+            kept.append(Quote(one.price, Lots(lots)))
+            room -= lots
+    return WantedQuotes(wanted.symbol, () if position > 0 else tuple(kept), tuple(kept) if position > 0 else ())
 
 
 def show(state: EngineState, market: Market, wanted: WantedQuotes) -> None:
@@ -103,6 +115,8 @@ def _place_wish(state: EngineState, market: Market, side: Side, wish: Quote) -> 
         side=side,
         price=wish.price,
         lots=wish.lots,
+        # Our book may be what is wrong: then the venue itself must not let the order do more than reduce.
+        reduce_only=state.mode is Mode.REDUCING,
         decision_mid_x2=market.mid_x2,
     )
     if place(state, market, intent) is None:
@@ -261,14 +275,9 @@ def cancel_all(state: EngineState, reason: Reason, symbol: str = "") -> None:
 
 
 def cancel_risk(state: EngineState, reason: Reason) -> None:
-    """Ask the venue to cancel every live order that could grow a position; of those that reduce it, the oldest stay."""
-    room = {symbol: state.book.position_lots(symbol) for symbol in state.markets}
+    """Ask the venue to cancel every live order but those that it lets only reduce a position."""
     for order in tuple(state.orders.every_live()):
-        position = room[order.symbol]
-        reduced = position + order.side * (max(order.lots, order.pending_lots) - order.filled_lots)
-        if order.reduce_only or (position and 0 <= reduced * position < position * position):
-            room[order.symbol] = position if order.reduce_only else reduced
-        else:
+        if not order.reduce_only:
             cancel(state, order, reason)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from threading import Event as Flag
 
@@ -12,11 +13,13 @@ from bot.app import PaperBot
 from bot.config import load
 from bot.journal_file import JournalUnwritable
 from bot.markets import synthetic_market
+from bot.rebuilding import rebuild
 from domain.commands import VenueCommand
 from domain.errors import InvariantBroken
 from domain.events import Event
 from domain.units import Money
 from exchange.port import ExchangePort, Statement
+from ledger.store import LedgerStore
 from tests.builders import START_NS
 
 
@@ -84,3 +87,27 @@ def test_journal_on_a_full_disk_stops_the_bot_and_the_ledger_shows_no_open_order
         states = {state for (state,) in database.execute("SELECT DISTINCT state FROM orders")}
     assert "canceled" in states
     assert states <= {"filled", "canceled", "rejected", "denied", "expired"}
+
+
+def test_database_that_is_gone_at_the_very_end_is_told_and_the_place_is_left_tidy(tmp_path: Path) -> None:
+    """Every notice is stored, only the end of the run cannot be noted: the state directory is free all the same."""
+    config = load(None, {"bot": {"state_dir": str(tmp_path)}, "monitoring": {"port": "0"}})
+    bot = PaperBot(config, synthetic_market(config, START_NS))
+    stop = bot.projection.stop
+
+    def stop_and_lock(timeout_s: float) -> bool:
+        done = stop(timeout_s)
+        other.execute("BEGIN EXCLUSIVE")
+        return done
+
+    bot.projection.stop = stop_and_lock
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+        with pytest.raises(InvariantBroken, match=r"locked\); `hat ledger rebuild .*journal` completes the ledger"):
+            bot.run(speed=0, for_ns=2_000_000_000, stop=Flag())
+        other.execute("ROLLBACK")
+
+    done = rebuild(bot.journal.path, store := LedgerStore(f"sqlite:///{tmp_path / 'ledger.db'}"))
+    store.close()
+    assert (0, True) == (done.notices_new, done.is_ended)
+    again = PaperBot(config, synthetic_market(config, START_NS))
+    assert again.run(speed=0, for_ns=2_000_000_000, stop=Flag())["ended"] == "end of time"

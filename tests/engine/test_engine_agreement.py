@@ -18,6 +18,7 @@ from domain.notices import (
     AccountMarked,
     DiscrepancyFound,
     KillSwitchEngaged,
+    OrderCreated,
 )
 from domain.order import Side
 from domain.reasons import Reason
@@ -157,16 +158,45 @@ def test_confirmed_difference_in_a_statement_of_the_same_moment_as_the_last_book
     assert len(corrections(play)) == 2
 
 
-def test_orders_that_reduce_a_position_stay_when_new_risk_is_blocked() -> None:
+def test_blocked_bot_rests_only_what_the_venue_lets_only_reduce() -> None:
+    """Our book may be what is wrong, so an order that reduces by our count is canceled and placed again reduce-only."""
     play = Playbook(trading_engine(None)) >> top("100000", "100001", at(1)) << []
     play >> fill(0, Side.BUY, "100000", "0.003", at(1.1)) << []
     want(play.engine, BOTH)
     play >> top("100000", "100001", at(1.2)) << [PlaceOrder, PlaceOrder]
     play >> accepted(1, at(1.3)) << [] >> accepted(2, at(1.3)) << []
 
-    play >> told(2, "9600", ("BTC", "0.003", "300")) << [CancelOrder(order_id(1), "BTC", ts_ns=at(2))]
-
+    both = [CancelOrder(order_id(number), "BTC", ts_ns=at(2)) for number in (1, 2)]
+    play >> told(2, "9600", ("BTC", "0.003", "300")) << both
     assert play.engine.state.mode is Mode.REDUCING
+
+    play >> canceled(1, at(2.1)) << [] >> canceled(2, at(2.1))
+    (placed,) = play.pending
+    assert isinstance(placed, PlaceOrder)
+    assert (Side.SELL, lots("0.002"), True) == (placed.side, placed.lots, placed.reduce_only)
+    play << [PlaceOrder] >> accepted(3, at(2.2)) << [] >> top("100000", "100001", at(2.3)) << []
+
+
+def test_blocked_bot_asks_to_sell_no_more_than_it_holds() -> None:
+    play = Playbook(trading_engine(None)) >> top("100000", "100001", at(1)) << []
+    play >> fill(0, Side.BUY, "100000", "0.001", at(1.1)) << []
+    play >> told(2, "9800", ("BTC", "0.001", "100")) << []
+    want(play.engine, BOTH)
+
+    play >> top("100000", "100001", at(2.1))
+
+    (placed,) = play.pending
+    assert isinstance(placed, PlaceOrder)
+    assert (Side.SELL, lots("0.001"), True) == (placed.side, placed.lots, placed.reduce_only)
+    play << [PlaceOrder]
+
+
+def test_flat_bot_wishes_nothing_while_blocked() -> None:
+    """No wish, so no denial either: a blocked bot does not fill its ledger with refused orders."""
+    play = resting() >> told(2, "9900") << [CancelOrder] >> canceled(1, at(2.1)) << []
+    for tenth in range(22, 60):
+        play >> top("100000", "100001", at(tenth / 10)) << []
+    assert 1 == len(play.seen(OrderCreated))
 
 
 def test_reducing_orders_beyond_the_position_are_canceled_youngest_first() -> None:
@@ -184,9 +214,12 @@ def test_cancel_that_was_refused_while_blocked_is_asked_for_again() -> None:
     refused = CancelRefused(order_id(1), Reason.VENUE_OTHER, "busy", ts_event_ns=at(2.1), ts_recv_ns=at(2.1))
     open_still = OrderStatusReported(order_id(1), OrderStatus.OPEN, Lots(0), ts_event_ns=at(2.2), ts_recv_ns=at(2.2))
 
-    play >> refused << [QueryOrder] >> open_still << []
+    play >> refused << [QueryOrder] >> open_still << [CancelOrder]
 
-    play >> pulse(2.5) << [CancelOrder]
+    again = CancelRefused(order_id(1), Reason.VENUE_OTHER, "busy", ts_event_ns=at(2.3), ts_recv_ns=at(2.3))
+    play >> again << [QueryOrder]
+    later = OrderStatusReported(order_id(1), OrderStatus.OPEN, Lots(0), ts_event_ns=at(2.4), ts_recv_ns=at(2.4))
+    play >> later << [CancelOrder]
 
 
 def test_account_that_differs_at_a_restart_is_reconciled_before_anything_trades() -> None:
