@@ -19,11 +19,13 @@ BENCHES = {
     "backtest": backtest.measure,
     "breakdown": breakdown.measure,
     "latency": latency.measure,
-    "ledger-upkeep": upkeep.measure,
     "ledger": ledger.measure,
+    "ledger-upkeep": upkeep.measure,
     "ledger-outage": ledger_outage.measure,
     "ledger-scale": ledger_scale.measure,
 }
+LONG = ("ledger-upkeep", "ledger-outage", "ledger-scale")
+"""Minutes each: run when named."""
 EVENTS, EVENTS_MIN = 100_000, 10_000
 """Fewer events route too few commands for a percentile."""
 ROUNDS_MIN = 3
@@ -32,7 +34,7 @@ ROUNDS_MIN = 3
 def asked(arguments: list[str]) -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure; print numbers, assert none.")
-    parser.add_argument("names", nargs="*", metavar="name", help=f"{', '.join(BENCHES)}; all when none is named")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"{', '.join(BENCHES)}; all but the last three when none is named")
     parser.add_argument("--rows", type=int, default=ROWS, help="rows of the workload (default %(default)s)")
     parser.add_argument("--full", action="store_true", help=f"{ROWS_FULL} rows")
     parser.add_argument("--events", type=int, default=EVENTS, help="market events of latency (default %(default)s)")
@@ -58,7 +60,7 @@ def main(arguments: list[str]) -> None:
     if not found.json:
         print(", ".join(f"{key} {value}" for key, value in where.items() if key != "libraries"), end="\n\n")
     reports = []
-    for name in found.names or BENCHES:
+    for name in found.names or [name for name in BENCHES if name not in LONG]:
         report = BENCHES[name](options)
         report.machine = where
         reports.append(report)
