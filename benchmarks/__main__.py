@@ -34,7 +34,9 @@ ROUNDS_MIN = 3
 def asked(arguments: list[str]) -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure; print numbers, assert none.")
-    parser.add_argument("names", nargs="*", metavar="name", help=f"{', '.join(BENCHES)}; all but the last three when none is named")
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help=f"{', '.join(BENCHES)}; all but the last three when none is named"
+    )
     parser.add_argument("--rows", type=int, default=ROWS, help="rows of the workload (default %(default)s)")
     parser.add_argument("--full", action="store_true", help=f"{ROWS_FULL} rows")
     parser.add_argument("--events", type=int, default=EVENTS, help="market events of latency (default %(default)s)")

@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event as Flag
 from typing import Any
 
 import msgspec
@@ -29,6 +28,7 @@ from bot.projection import Projection
 from bot.revision import code_revision
 from bot.run_ids import derived_run_id
 from bot.state_lock import StateLock
+from bot.stop_flag import StopFlag
 from bot.venue_file import VenueFile
 from bot.watch import Watch
 from domain.commands import Command
@@ -81,8 +81,9 @@ class PaperBot:
         self.observer = Observer(measurements, describer, self.log, spans)
         self.watch = Watch(self.engine, exchange, self.observer, self.projection)
         self._mailbox = Mailbox(self.state_dir)
+        run = run_key(self.run_id)
         self._venue_file = VenueFile(
-            self.state_dir, lambda: exchange.account_statement(run_key(self.run_id)), self._venue_file_failed
+            self.state_dir, run, lambda: exchange.account_statement(run), self._venue_file_failed
         )
         pages = AdminPages(
             metrics=self._metrics,
@@ -102,7 +103,7 @@ class PaperBot:
         self.driver = Driver(self.engine, exchange, watch=self._watch, record=self._record, step=step)
         self._started = 0
         self._is_behind = False
-        self._stop = Flag()
+        self._stop = StopFlag()
         self._unwritable: JournalUnwritable | None = None
 
     def _record(self, event: Event, commands: tuple[Command, ...]) -> None:
@@ -140,7 +141,7 @@ class PaperBot:
         self.log.system("venue_statement_failed", now_ns(), {"problem": problem}, Level.WARNING)
 
     def run(
-        self, *, speed: float, for_ns: int | None, stop: Flag, refresh: Callable[[], None] | None = None
+        self, *, speed: float, for_ns: int | None, stop: StopFlag, refresh: Callable[[], None] | None = None
     ) -> dict[str, Any]:
         """Trade until the data end, the time is over or stop is set; return the summary.
 

@@ -16,10 +16,13 @@ NOTE = "bot.json"
 ANSWER_SECONDS_MAX = 5
 
 
-def running_url(state_dir: Path) -> str:
-    """Return the address a running bot wrote down. Raises: ConfigInvalid when none did, or it is gone."""
+def running_url(state_dir: Path, options: str = "--url or --state-dir") -> str:
+    """Return the address a running bot wrote down. options are those by which the command at hand takes another bot.
+
+    Raises: ConfigInvalid when none did, or it is gone.
+    """
     note = state_dir / NOTE
-    start = "start one with `hat run`, or name it with --url or --state-dir"
+    start = f"start one with `hat run`, or name it with {options}"
     try:
         found = msgspec.json.decode(note.read_bytes())
         url, pid = str(found["url"]), int(found["pid"])

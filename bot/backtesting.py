@@ -1,5 +1,6 @@
 """`hat backtest`: the paper bot's engine, venue and ledger, as fast as they go, over recorded data."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,9 @@ def run_backtest(
     summary["run_id"] = run_key(run_id)
     summary["market_seconds"] = round((market.end_ns - market.start_ns) / NS_PER_SECOND, 3)
     summary["proofs"] = driver.checks
+    # A configured database is stronger than a state directory.
+    asked = ("--url", f"sqlite:///{ledger}") if config.ledger.url else ("--state-dir", str(place))
+    summary["read_with"] = shlex.join(("hat", "ledger", "summary", *asked))
     return summary
 
 

@@ -8,7 +8,6 @@ import sys
 from contextlib import ExitStack
 from io import StringIO
 from pathlib import Path
-from threading import Event as Flag
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -17,6 +16,7 @@ from typer.exceptions import TyperException
 from bot import cli_ledger_export, cli_ledger_proof, cli_ledger_reports, cli_ledger_upkeep, cli_ledger_venue
 from bot.cli_ledger import ledger_app
 from bot.cli_options import CoinOption, ConfigOption, JsonOption, StateOption, configured, print_json
+from bot.stop_flag import StopFlag
 from domain.errors import HouseError, InvariantBroken
 
 if TYPE_CHECKING:
@@ -107,9 +107,9 @@ def run(
         print_view(summary_view(summary))
 
 
-def stop_flag() -> Flag:
+def stop_flag() -> StopFlag:
     """Return the flag that Ctrl-C, SIGTERM and a terminal that was closed set; under nohup the last one does not."""
-    stop = Flag()
+    stop = StopFlag()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda *_: stop.set())

@@ -19,21 +19,25 @@ def ledger_summary(
     state_dir: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show orders, fills and P&L by cause of one run, from its postings; also while the bot runs."""
-    from bot.config import ledger_url
-    from bot.show import ledger_shape, ledger_view, print_view
-    from ledger.store import LedgerStore
+    """Show orders, fills and P&L by cause of one run, from its postings; also while the bot runs.
 
-    store = LedgerStore(url or ledger_url(configured(config, state_dir)), read_only=True)
-    try:
-        statement = store.statement(run_id)
-        known = store.run_ids()
-    finally:
-        store.close()
-    if statement is None:
-        expected = f"one of {', '.join(known[-5:])}" if known else "a ledger that holds a run"
-        raise ConfigInvalid("--run", run_id or "newest", expected)
-    shape = ledger_shape(statement)
+    For example:
+
+    - `hat ledger summary` is the newest run of ./state
+
+    - `hat ledger summary --run 5f3c5e2a9d1b7c04 --json`
+
+    - `hat ledger summary --state-dir state/backtests/DATA` is the last backtest of DATA
+    """
+    from bot.opened_ledger import needs_runs, opened_ledger
+    from bot.show import ledger_shape, ledger_view, print_view
+
+    with opened_ledger(url, configured(config, state_dir)) as store:
+        known = needs_runs(store)
+        statement = store.statement(run_id or known[-1])
+        if statement is None:
+            raise ConfigInvalid("--run", run_id, f"one of {', '.join(known[-5:])}")
+        shape = ledger_shape(statement)
     if as_json:
         print_json(shape)
     else:

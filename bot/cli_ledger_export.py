@@ -11,10 +11,17 @@ FormatOption = Annotated[
     str, typer.Option("--format", metavar="FORMAT", help="csv, parquet (a folder of tables) or beancount (one file).")
 ]
 OutOption = Annotated[
-    Path, typer.Option("--out", metavar="PLACE", help="Folder for csv and parquet, file for beancount.")
+    Path,
+    typer.Option(
+        "--out",
+        metavar="PLACE",
+        help="Folder for csv and parquet, made when its parent is there; file for beancount. Not `-`.",
+    ),
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Every run, not only one.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Replace files of that name.")]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Replace files of that name; never a ledger, another database or a journal.")
+]
 
 
 def register(ledger_app: typer.Typer) -> None:
@@ -36,7 +43,8 @@ def ledger_export(
     """Write fills, funding, orders, transactions, postings, markouts and marks as other programs read them.
 
     Amounts are exact decimals of USDC and base units, times are nanoseconds and UTC. beancount makes one file that
-    `bean-check` accepts, with a balance assertion for every account. One consistent moment, also while the bot runs.
+    `bean-check` accepts, with a balance assertion for every account. One consistent moment, also while the bot runs; files
+    appear when all of them are whole.
 
     For example:
 
@@ -44,21 +52,19 @@ def ledger_export(
 
     - `hat ledger export --format beancount --out hat.beancount`
     """
-    from bot.config import ledger_url
     from bot.export_files import Format, export
+    from bot.opened_ledger import needs_runs, opened_ledger
     from domain.errors import ConfigInvalid
-    from ledger.store import LedgerStore
     from ledger.store_copy import chosen_runs
 
     if form not in set(Format):
         raise ConfigInvalid("--format", form, f"one of {', '.join(Format)}")
-    store = LedgerStore(url or ledger_url(configured(config, state_dir)), read_only=True)
-    try:
+    with opened_ledger(url, configured(config, state_dir)) as store:
+        if not run_id:
+            needs_runs(store)
         with store.reading() as connection:
             runs = chosen_runs(connection, run_id, every=is_every)
-            files = export(connection, runs, Format(form), out, force=is_forced)
-    finally:
-        store.close()
+            files = export(connection, runs, Format(form), out, force=is_forced, ledger_file=store.file)
     if as_json:
         print_json({"runs": runs, "files": files})
         return

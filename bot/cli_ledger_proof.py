@@ -12,6 +12,9 @@ from domain.errors import ConfigInvalid
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlalchemy import Connection
+
+    from ledger.audit import Problem
     from ledger.store import LedgerStore
 
 EXIT_UNSOUND = 1
@@ -28,7 +31,7 @@ def ledger_verify(
     url: UrlOption = "",
     seal: Annotated[
         str,
-        typer.Option(metavar="HEX", help="A seal noted earlier: what this run (default: the newest) must carry now."),
+        typer.Option(metavar="HEX", help="A seal noted earlier: what this run (default: any one) must carry now."),
     ] = "",
     config: ConfigOption = None,
     state_dir: StateOption = None,
@@ -37,7 +40,8 @@ def ledger_verify(
     """Prove the ledger: hash chains, balances, orders, the venue's chain of fills, funding; also while the bot runs.
 
     Names every row that was changed, is missing or does not add up. Exits 0 when the ledger is sound and 1 when it is
-    not. Whoever can write the database can forge it whole: note the seal of a run somewhere else and give it as --seal.
+    not. Whoever can write the database can forge it whole, or delete a whole run: note the seal of a run somewhere else
+    and give it as --seal.
 
     For example `hat ledger verify --run 5f3c5e2a9d1b7c04 --seal 9c2f99…`
     """
@@ -67,43 +71,60 @@ def proven(
 
     Raises: ConfigInvalid for a run the ledger does not hold, and for a seal where there is no run.
     """
-    from ledger.audit import Problem, audit, run_ids
-    from ledger.canonical import canonical_hash, chain_heads, stored_seal
+    from ledger.audit_reading import as_stored
 
     with store.reading() as connection:
-        known = run_ids(connection)
-        if (run_id and run_id not in known) or (seal and not known):
-            expected = f"one of {', '.join(known[-5:])}" if known else "a ledger that holds a run"
-            raise ConfigInvalid("--run", run_id or "newest", expected)
-        problems = audit(connection, run_id, progress)
-        if seal:
-            sealed = run_id or known[-1]
-            carried = stored_seal(connection, sealed)
-            if carried != seal:
-                problems.append(Problem(sealed, "cursors", "", f"the seal is {carried}, the one noted was {seal}"))
-        unsound = {problem.run for problem in problems}
-        runs = []
-        for run in [run_id] if run_id else known:
-            is_sound = run not in unsound
-            runs.append(
-                {
-                    "run_id": run,
-                    "is_sound": is_sound,
-                    "links": {name: links for name, (links, _) in sorted(chain_heads(connection, run).items())},
-                    "seal": stored_seal(connection, run),
-                    # Of rows that were tampered with it says nothing.
-                    "canonical_hash": canonical_hash(connection, run) if is_sound else "",
-                }
-            )
+        return as_stored(connection, lambda: _proven(connection, store.place, run_id, seal, progress))
+
+
+def _proven(
+    connection: "Connection", place: str, run_id: str, seal: str, progress: "Callable[[int, int], None] | None"
+) -> dict[str, Any]:
+    from ledger.audit import audit, run_ids
+    from ledger.canonical import canonical_hash, chain_heads, stored_seal
+
+    known = run_ids(connection)
+    if (run_id and run_id not in known) or (seal and not known):
+        expected = f"one of {', '.join(known[-5:])}" if known else "a ledger that holds a run"
+        raise ConfigInvalid("--run", run_id or "newest", expected)
+    problems = audit(connection, run_id, progress)
+    problems += _unlike_seal(connection, run_id, known, seal)
+    unsound = {problem.run for problem in problems}
+    runs = []
+    for run in [run_id] if run_id else known:
+        is_sound = run not in unsound
+        runs.append(
+            {
+                "run_id": run,
+                "is_sound": is_sound,
+                "links": {name: links for name, (links, _) in sorted(chain_heads(connection, run).items())},
+                "seal": stored_seal(connection, run),
+                # Of rows that were tampered with it says nothing.
+                "canonical_hash": canonical_hash(connection, run) if is_sound else "",
+            }
+        )
     return {
         "is_sound": not problems,
-        "ledger": store.place,
+        "ledger": place,
         "runs": runs,
         "problems": [
             {"run_id": one.run, "table": one.table, "subject": one.subject, "problem": one.problem} for one in problems
         ],
         "sentences": [problem.sentence for problem in problems],
     }
+
+
+def _unlike_seal(connection: "Connection", run_id: str, known: list[str], seal: str) -> "list[Problem]":
+    """Return what is wrong when the run (none named: every run) carries another seal than the one that was noted."""
+    from ledger.audit import Problem
+    from ledger.canonical import stored_seal
+
+    carried = {run: stored_seal(connection, run) for run in ([run_id] if run_id else known)}
+    if not seal or seal in carried.values():
+        return []
+    if run_id:
+        return [Problem(run_id, "cursors", "", f"the seal is {carried[run_id]}, the one noted was {seal}")]
+    return [Problem("", "cursors", "", f"no run carries the seal {seal}: its run was changed or deleted whole")]
 
 
 def _progress(stack: ExitStack, *, quiet: bool) -> "Callable[[int, int], None] | None":

@@ -61,7 +61,10 @@ def ledger_pnl(
     run_id: RunOption = "",
     every: AllOption = False,
     limit: Annotated[
-        int, typer.Option("--limit", min=0, metavar="N", help="Rows to print, the ones that moved most; 0 is all.")
+        int,
+        typer.Option(
+            "--limit", min=0, metavar="N", help="Rows to print, the ones that moved most; 0 is all; JSON has all."
+        ),
     ] = LIMIT,
     url: UrlOption = "",
     config: ConfigOption = None,
@@ -74,20 +77,18 @@ def ledger_pnl(
 
     For example `hat ledger pnl --by position`
     """
+    from bot.opened_ledger import needs_runs, opened_ledger
     from bot.show import print_view
     from bot.show_pnl import pnl_shape, pnl_view
     from ledger.attribution import attribute
-    from ledger.store import LedgerStore
-    from ledger.store_entries import read_run, read_run_parts
+    from ledger.store_entries import read_run_parts, stream_run
 
-    store = LedgerStore(url or _configured_url(config, state_dir), read_only=True)
-    try:
+    with opened_ledger(url, configured(config, state_dir)) as store:
+        needs_runs(store)
         with store.reading() as connection, _busy("Reading the ledger"):
             runs = _chosen(read_run_parts(connection), run_id, every=every)
-            facts = [read_run(connection, run) for run in runs]
-    finally:
-        store.close()
-    shape = pnl_shape(by.value, runs, attribute(facts, by.value))
+            rows = attribute((stream_run(connection, run) for run in runs), by.value)
+    shape = pnl_shape(by.value, runs, rows)
     if as_json:
         print_json(shape)
     else:
@@ -105,6 +106,7 @@ def ledger_statement(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write it here instead of standard output.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file of that name; never a ledger.")] = False,
     url: UrlOption = "",
     config: ConfigOption = None,
     state_dir: StateOption = None,
@@ -116,32 +118,38 @@ def ledger_statement(
 
     For example `hat ledger statement --period week --format html --out week.html`
     """
+    from bot.opened_ledger import needs_runs, opened_ledger
+    from bot.output_file import check_output
     from bot.show import print_view
     from bot.show_statement import statement_shape, statement_view
     from bot.statement_page import statement_page
-    from ledger.store import LedgerStore
 
-    store = LedgerStore(url or _configured_url(config, state_dir), read_only=True)
-    try:
+    if as_json and form is Form.HTML:
+        raise ConfigInvalid("--format", form.value, "either --format html or --json")
+    with opened_ledger(url, configured(config, state_dir)) as store:
+        needs_runs(store)
+        if out is not None:
+            check_output(out, store.file, force=force)
         with _busy("Reading the ledger"):
             statement = _stated(store, period, date, run_id, every=every)
-    finally:
-        store.close()
-    shape = statement_shape(statement)
+        shape = statement_shape(statement)
     if form is Form.HTML:
-        _written(statement_page(shape), out)
+        text = statement_page(shape)
     elif form is Form.JSON or as_json:
-        _written(_json_text(shape), out)
+        text = _json_text(shape)
     elif out is not None:
-        _written(_view_text(statement_view(shape)), out)
+        text = _view_text(statement_view(shape))
     else:
         print_view(statement_view(shape))
+        return
+    _written(text, out, store.file, force=force)
 
 
 def _stated(store: "LedgerStore", kind: Kind, date: str, run_id: str, *, every: bool) -> "PeriodStatement":
+    from bot.clock import now_ns
     from ledger.period_statement import period_statement
     from ledger.periods import parse_date, period_at
-    from ledger.store_entries import read_incidents, read_orders, read_run, read_run_parts, runs_of_period
+    from ledger.store_entries import read_incidents, read_orders, read_run_parts, runs_of_period, stream_run
 
     with store.reading() as connection:
         known = read_run_parts(connection)
@@ -151,11 +159,14 @@ def _stated(store: "LedgerStore", kind: Kind, date: str, run_id: str, *, every: 
         except ValueError:
             raise ConfigInvalid("--date", date, "a day such as 2025-09-04") from None
         period = period_at(kind.value, at_ns)
-        living = runs_of_period(chosen if every else _of_account(known, chosen[0]), period)
+        wanted = {run.run_id for run in (chosen if every else _of_account(known, chosen[0]))}
+        parts = [run for run in read_run_parts(connection, period.end_ns) if run.run_id in wanted]
+        living = runs_of_period(parts, period)
         keys = [run.run_id for run in living]
+        is_going_on = now_ns() < period.end_ns
         return period_statement(
             period,
-            [read_run(connection, run, period.end_ns) for run in living],
+            (stream_run(connection, run, period.end_ns, is_going_on=is_going_on) for run in living),
             read_orders(connection, keys, period),
             read_incidents(connection, keys, period),
         )
@@ -171,15 +182,8 @@ def _chosen(known: Sequence["RunPart"], run_id: str, *, every: bool) -> list["Ru
         raise ConfigInvalid("--run", run_id, "either --run or --all")
     found = list(known) if every else [run for run in known if run.run_id == run_id] if run_id else list(known[-1:])
     if not found:
-        names = ", ".join(run.run_id for run in known[-5:])
-        raise ConfigInvalid("--run", run_id or "newest", f"one of {names}" if names else "a ledger that holds a run")
+        raise ConfigInvalid("--run", run_id, f"one of {', '.join(run.run_id for run in known[-5:])}")
     return found
-
-
-def _configured_url(config: Path | None, state_dir: Path | None) -> str:
-    from bot.config import ledger_url
-
-    return ledger_url(configured(config, state_dir))
 
 
 def _busy(text: str) -> AbstractContextManager[object]:
@@ -208,12 +212,12 @@ def _view_text(view: "RenderableType") -> str:
     return text.getvalue()
 
 
-def _written(text: str, out: Path | None) -> None:
+def _written(text: str, out: Path | None, ledger_file: Path | None, *, force: bool) -> None:
+    from bot.output_file import open_output
+
     if out is None:
         typer.echo(text, nl=False)
         return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigInvalid("--out", str(out), f"a file that can be written ({error.strerror})") from None
+    with open_output(out, ledger_file, force=force) as file:
+        file.write(text)
     typer.echo(f"wrote {out}", err=True)

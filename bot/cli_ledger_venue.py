@@ -8,8 +8,7 @@ import typer
 from bot.cli_options import ConfigOption, JsonOption, RunOption, StateOption, UrlOption, configured, print_json
 
 EXIT_DIFFERS = 1
-ANSWER_SECONDS = 5
-PAUSE_S = 0.1
+EXIT_NOT_TAKEN = 2
 
 
 def register(ledger_app: typer.Typer) -> None:
@@ -23,7 +22,8 @@ def ledger_reconcile(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The venue's statement; default: venue.json, which a bot keeps in its state directory.",
+            help="The venue's statement; default: the one the bot kept in its state directory, venue/RUN.json for the "
+            "run that is asked for, else venue.json, the newest.",
         ),
     ] = None,
     since: Annotated[
@@ -36,6 +36,7 @@ def ledger_reconcile(
         bool,
         typer.Option("--explain", help="Say which facts account for each difference, and bridge the account value."),
     ] = False,
+    is_every: Annotated[bool, typer.Option("--all", help="Show every difference, not only the first 20.")] = False,
     url: UrlOption = "",
     run_id: RunOption = "",
     config: ConfigOption = None,
@@ -44,26 +45,30 @@ def ledger_reconcile(
 ) -> None:
     """Hold the ledger against the venue's own statement: cash, positions, open orders, fills, funding, transfers.
 
-    Both are taken as of the moment of the statement, so it works while the bot runs and after. Exits 0 when they agree
-    and 1 when they differ.
+    Both are taken as of the moment of the statement, so it works while the bot runs and after. Exits 0 when they agree,
+    1 when they differ and 2 when there is nothing to compare. A backtest has no venue statement.
+
+    For example:
+
+    - `hat ledger reconcile --explain` holds the newest run against what its venue said last
+
+    - `hat ledger reconcile --run 5f3c5e2a9d1b7c04 --all` shows every difference of an older run
+
+    - `hat ledger reconcile --venue statement.json --json`
     """
-    from bot.config import ledger_url
-    from bot.reconciling import reconciled, reconciliation_shape, reconciliation_view
+    from bot.opened_ledger import opened_ledger
+    from bot.reconciling import reconciled, reconciliation_shape, reconciliation_view, statement_place
     from bot.show import print_view
-    from bot.venue_file import NAME
-    from ledger.store import LedgerStore
 
     settings = configured(config, state_dir)
-    store = LedgerStore(url or ledger_url(settings), read_only=True)
-    try:
-        found = reconciled(store, venue or settings.bot.state_dir / NAME, run_id, since)
-    finally:
-        store.close()
-    shape = reconciliation_shape(found)
+    with opened_ledger(url, settings) as store:
+        place = venue or statement_place(store, settings.bot.state_dir, run_id)
+        found = reconciled(store, place, run_id, since)
+        shape = reconciliation_shape(found)
     if as_json:
         print_json(shape)
     else:
-        print_view(reconciliation_view(shape, explain=explain))
+        print_view(reconciliation_view(shape, explain=explain, every=is_every))
     if not found.is_agreed:
         raise typer.Exit(EXIT_DIFFERS)
 
@@ -76,26 +81,18 @@ def ledger_acknowledge(
 ) -> None:
     """Tell the running bot that you looked at what nobody can explain and take it on: it may add risk again.
 
-    Look first: `hat ledger reconcile --explain`. The act is journaled, and your words stand in the ledger.
+    Look first: `hat ledger reconcile --explain`. The act is journaled, and your words stand in the ledger. Exits 0 when
+    the bot took it, when there was nothing to take and when it waits for the bot to look (--json says which), and 2 when
+    no bot runs, or it looked and did not take it: first the venue must confirm the difference by a second statement.
+
+    For example `hat ledger acknowledge "ticket 12: the deposit of Monday, told by the venue's support"`
     """
-    from time import sleep
+    from bot.acknowledging import acknowledge
 
-    from bot.asking import ask_status, running_url
-    from bot.operator_acts import ACKNOWLEDGE, Act, post
-
-    directory = configured(config, state_dir).bot.state_dir
-    address = running_url(directory)
-    place = post(directory, Act(act=ACKNOWLEDGE, detail=reason))
-    waited = 0.0
-    while place.exists() and waited < ANSWER_SECONDS:
-        sleep(PAUSE_S)
-        waited += PAUSE_S
-    is_taken = not place.exists()
-    status = ask_status(address)
-    blocked = str(status.get("blocked", ""))
+    done = acknowledge(configured(config, state_dir).bot.state_dir, reason)
     if as_json:
-        print_json({"taken": is_taken, "mode": status["mode"], "blocked": blocked})
-    elif not is_taken:
-        typer.echo(f"handed over: {place} waits until the bot looks, mode {status['mode']}")
+        print_json({"taken": done.is_taken, "mode": done.mode, "blocked": done.blocked, "said": done.said})
     else:
-        typer.echo(f"taken by the bot: mode {status['mode']}{f'; {blocked}' if blocked else ''}")
+        typer.echo(done.said)
+    if done.is_refused:
+        raise typer.Exit(EXIT_NOT_TAKEN)

@@ -54,6 +54,7 @@ from engine.settings import EngineSettings
 from engine.strategies import make_strategy
 from engine.strategy import Strategy
 from exchange.simulated.settings import LatencySettings, VenueSettings
+from ledger.store_place import MASK, masked, masked_words
 from risk.limits import InstrumentLimits, RiskLimits
 from router.maker import MakerSettings
 from router.recovery import RecoverySettings
@@ -61,12 +62,10 @@ from router.recovery import RecoverySettings
 DEFAULT_FILE = Path("hat.toml")
 PREFIX = "HAT_"
 NESTING = "__"
-REDACTED = "********"
+REDACTED = MASK
 SHOWN_CHARS_MAX = 80
 
 SECRET_KEY = re.compile(r"(password|passwd|secret|token|api_?key|private_?key|mnemonic|credential)", re.IGNORECASE)
-URL_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^/\s]*@")
-URL_SECRET = re.compile(r"((?:password|passwd|secret|token|key)=)[^&\s]+", re.IGNORECASE)
 
 
 class HatConfig(BaseSettings):
@@ -118,9 +117,7 @@ def load(path: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
     except ValidationError as error:
         raise _refusal(error.errors()[0]) from None
     except SettingsError as error:
-        raise ConfigInvalid(
-            "environment", without_passwords(str(error)), "HAT_SECTION__KEY, one variable per key"
-        ) from None
+        raise ConfigInvalid("environment", masked_words(str(error)), "HAT_SECTION__KEY, one variable per key") from None
     strategy(config)
     return config
 
@@ -222,12 +219,7 @@ def _shown(key: str, value: object) -> str:
     """Return a value as an error may show it: short, without passwords."""
     if isinstance(value, Mapping | BaseModel):
         return "a table"
-    return REDACTED if SECRET_KEY.search(key) else without_passwords(str(value))[:SHOWN_CHARS_MAX]
-
-
-def without_passwords(text: str) -> str:
-    """Return text with the passwords of its URLs replaced."""
-    return URL_SECRET.sub(rf"\1{REDACTED}", URL_PASSWORD.sub(rf"\1:{REDACTED}@", text))
+    return REDACTED if SECRET_KEY.search(key) else masked_words(str(value))[:SHOWN_CHARS_MAX]
 
 
 def redacted(config: HatConfig) -> dict[str, Any]:
@@ -253,12 +245,17 @@ def _plain(key: str, value: object) -> Any:
         return f"{value:f}"
     if isinstance(value, Enum):
         return value.value
-    return without_passwords(str(value)) if isinstance(value, str | Path) else value
+    return masked(str(value)) if isinstance(value, str | Path) else value
 
 
 def config_hash(config: HatConfig) -> str:
     """Return the SHA-256, as hex, of what `redacted` shows: the name of this configuration on every ledger row."""
-    return sha256(msgspec.json.encode(redacted(config), order="deterministic")).hexdigest()
+    return hash_of(redacted(config))
+
+
+def hash_of(shown: Mapping[str, Any]) -> str:
+    """Return the SHA-256, as hex, of a configuration as `redacted` shows it."""
+    return sha256(msgspec.json.encode(shown, order="deterministic")).hexdigest()
 
 
 def _scaled(value: Decimal, decimals: int) -> int:

@@ -30,6 +30,7 @@ from exchange.simulated.settings import (
     QueueModel,
     VenueSettings,
 )
+from ledger.store_place import PORT_MAX, has_port
 from monitoring.records import Level
 from risk.limits import COUNT_MAX, LEVERAGE_LIMIT, MONEY_MAX, RiskLimits
 from router.maker import MakerSettings
@@ -286,6 +287,8 @@ class LedgerSection(Section):
         dialect, separator, place = url.partition("://")
         if url and (not separator or not place or dialect.partition("+")[0] not in {"sqlite", "postgresql"}):
             raise ValueError("a URL such as sqlite:///state/ledger.db or postgresql+psycopg://user@host/name")
+        if not has_port(url):
+            raise ValueError(f"a port from 1 to {PORT_MAX:,} after the server's name")
         return url
 
 

@@ -1,14 +1,15 @@
 """Exports of the ledger on disk: CSV and Parquet, one file per table, and one beancount file.
 
 Rows stream from the database into the file, a few thousand at a time, so that the size of a ledger does not matter. All
-of it is one consistent snapshot, also while a bot writes. A file appears under its name when it is whole.
+of it is one consistent snapshot, also while a bot writes. Files appear under their names when all of them are whole.
 
 Parquet keeps every digit as decimal128: Money and sizes and prices with eight decimals, mids and rates with nine; a time
 is there twice, as int64 nanoseconds and as timestamp.
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
@@ -18,6 +19,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, text
 
+from bot.output_file import KEY, check_output, output_place
+from domain.errors import ConfigInvalid
 from domain.units import MONEY_DECIMALS, RATE_DECIMALS
 from ledger.export import (
     DECIMALS_MAX,
@@ -32,7 +35,6 @@ from ledger.export import (
     utc_name,
 )
 from ledger.export_beancount import beancount_lines
-from ledger.store_files import absent, whole_file
 
 ROWS_PER_FETCH = 5_000
 ROWS_PER_GROUP = 50_000
@@ -74,48 +76,82 @@ def asker(connection: Connection) -> Ask:
     return ask
 
 
-def export(connection: Connection, runs: Sequence[str], form: Format, out: Path, *, force: bool) -> list[Written]:
+def export(
+    connection: Connection,
+    runs: Sequence[str],
+    form: Format,
+    out: Path,
+    *,
+    force: bool,
+    ledger_file: Path | None = None,
+) -> list[Written]:
     """Write these runs: csv and parquet into the folder `out`, beancount into the file `out`.
 
+    The files get their names when all of them are whole. ledger_file is the ledger that is read, when it is a file.
     Raises: ConfigInvalid when a file of that name is there and force is not given, or the place cannot be written.
     """
     ask = asker(connection)
     if form is Format.BEANCOUNT:
-        return [_write_beancount(ask, runs, out, force=force)]
-    places = {table.name: out / f"{table.name}.{form.value}" for table in EXPORTED}
-    for place in places.values():
-        absent("--out", place, force=force)
+        with output_place(out, ledger_file, force=force) as place:
+            return [Written(str(out), _write_beancount(ask, runs, place))]
+    write: Callable[[Ask, ExportTable, Sequence[str], Path], int]
     write = _write_csv if form is Format.CSV else _write_parquet
-    return [write(ask, table, runs, places[table.name], force=force) for table in EXPORTED]
+    found = []
+    with _made(out), ExitStack() as stack:
+        targets = [(table, out / f"{table.name}.{form.value}") for table in EXPORTED]
+        for _, target in targets:
+            check_output(target, ledger_file, force=force)
+        for table, target in targets:
+            place = stack.enter_context(output_place(target, ledger_file, force=force))
+            found.append(Written(str(target), write(ask, table, runs, place)))
+    return found
 
 
-def _write_beancount(ask: Ask, runs: Sequence[str], out: Path, *, force: bool) -> Written:
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder, and remove it again when what was to lie in it failed. Raises: ConfigInvalid."""
+    is_new = not folder.exists()
+    try:
+        if is_new:
+            folder.mkdir()
+        elif not folder.is_dir():
+            raise ConfigInvalid(KEY, str(folder), "a folder; this is a file")
+    except OSError as error:
+        expected = f"a folder in one that exists and can be written ({error.strerror})"
+        raise ConfigInvalid(KEY, str(folder), expected) from None
+    is_done = False
+    try:
+        yield
+        is_done = True
+    finally:
+        if is_new and not is_done:
+            folder.rmdir()
+
+
+def _write_beancount(ask: Ask, runs: Sequence[str], place: Path) -> int:
     count = 0
-    with whole_file("--out", out, force=force) as place, place.open("w", encoding="utf-8", newline="\n") as file:
+    with place.open("w", encoding="utf-8", newline="\n") as file:
         for line in beancount_lines(ask, runs):
             count += file.write(f"{line}\n") > 0
-    return Written(str(out), count)
+    return count
 
 
-def _write_csv(ask: Ask, table: ExportTable, runs: Sequence[str], out: Path, *, force: bool) -> Written:
+def _write_csv(ask: Ask, table: ExportTable, runs: Sequence[str], place: Path) -> int:
     count = 0
-    with whole_file("--out", out, force=force) as place, place.open("w", encoding="utf-8", newline="") as file:
+    with place.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(table.header)
         for row in table_texts(ask, table, runs):
             count += writer.writerow(row) > 0
-    return Written(str(out), count)
+    return count
 
 
-def _write_parquet(ask: Ask, table: ExportTable, runs: Sequence[str], out: Path, *, force: bool) -> Written:
+def _write_parquet(ask: Ask, table: ExportTable, runs: Sequence[str], place: Path) -> int:
     import pyarrow as pa  # noqa: PLC0415 - half a second that only Parquet costs
     from pyarrow import parquet  # noqa: PLC0415 - as above
 
     schema, count = _schema(table), 0
-    with (
-        whole_file("--out", out, force=force) as place,
-        parquet.ParquetWriter(place, schema, compression="zstd") as file,
-    ):
+    with parquet.ParquetWriter(place, schema, compression="zstd") as file:
         for run in runs:
             decimals = decimals_by_symbol(ask, run)
             rows = iter(ask(table.select, {"run": run}))
@@ -124,7 +160,7 @@ def _write_parquet(ask: Ask, table: ExportTable, runs: Sequence[str], out: Path,
                 columns = _columns(table, group, decimals)
                 arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
                 file.write_table(pa.Table.from_arrays(arrays, schema=schema))
-    return Written(str(out), count)
+    return count
 
 
 def _schema(table: ExportTable) -> Any:

@@ -5,10 +5,10 @@ the run late, never different.
 """
 
 from collections.abc import Callable
-from threading import Event as Flag
 
 from backtest.runner import Driver
 from bot.clock import monotonic_ns
+from bot.stop_flag import StopFlag
 from domain.units import NS_PER_SECOND
 
 STOP_SECONDS_MAX = 10
@@ -33,7 +33,7 @@ class Pace:
 
 
 def run_paced(
-    driver: Driver, *, speed: float, for_ns: int | None, stop: Flag, beat: Callable[[], None] | None = None
+    driver: Driver, *, speed: float, for_ns: int | None, stop: StopFlag, beat: Callable[[], None] | None = None
 ) -> str:
     """Run until the data end, for_ns of market time has passed, or stop is set; then cancel everything and drain.
 
@@ -67,7 +67,7 @@ def run_paced(
     return ended
 
 
-def _wait(pace: Pace, ts_ns: int, stop: Flag) -> bool:
+def _wait(pace: Pace, ts_ns: int, stop: StopFlag) -> bool:
     """Wait until ts_ns is due; return True when stop was set meanwhile."""
     wait_ns = pace.wait_ns(ts_ns)
     return wait_ns > WAIT_NS_MIN and stop.wait(wait_ns / NS_PER_SECOND)

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from bot.config import HatConfig, config_hash, engine_settings, strategy
+from bot.config import HatConfig, engine_settings, hash_of, strategy
 from bot.projection import Projection
-from domain.errors import ConfigInvalid, DataInvalid, JournalCorrupt
+from domain.errors import ConfigInvalid, DataInvalid, JournalCorrupt, JournalTorn
 from domain.notices import Notice
 from engine.journal import VERSION, Kind, Record, encode_payload, read_records
 from engine.machine import Engine
@@ -52,10 +52,10 @@ class _Journal:
         """Yield whole records; a record that is cut off ends them."""
         try:
             yield from read_records(self._content)
-        except JournalCorrupt as error:
-            if "cut off" not in str(error):
-                raise DataInvalid(str(self.path), str(error)) from None
+        except JournalTorn as error:
             self.cut_off = str(error)
+        except JournalCorrupt as error:
+            raise DataInvalid(str(self.path), f"is damaged or no journal: {error}") from None
 
 
 def _opened(header: Record, path: Path) -> tuple[RunRecord, HatConfig]:
@@ -65,11 +65,12 @@ def _opened(header: Record, path: Path) -> tuple[RunRecord, HatConfig]:
         if header.kind is not Kind.HEADER or kept["version"] != VERSION:
             raise DataInvalid(str(path), f"is no journal of version {VERSION}")
         run = msgspec.convert(kept["run"], RunRecord)
+        # A key this version knows and the journal does not has its default; that it decides alike is proven below.
         config = HatConfig(**kept["config"])
     except (msgspec.MsgspecError, ValueError, KeyError, TypeError):
         raise DataInvalid(str(path), f"does not begin like a journal of version {VERSION}") from None
-    if config_hash(config) != run.config_hash:
-        raise DataInvalid(str(path), "was written with settings this version of hat reads differently")
+    if hash_of(kept["config"]) != run.config_hash:
+        raise DataInvalid(str(path), "holds other settings than its run was started with")
     return run, config
 
 
@@ -83,7 +84,7 @@ def rebuild(path: Path, store: LedgerStore, progress: Callable[[int], None] | No
     records = journal.records()
     header = next(records, None)
     if header is None:
-        raise DataInvalid(str(path), journal.cut_off or "is empty")
+        raise DataInvalid(str(path), f"is no journal: {journal.cut_off}" if journal.cut_off else "is empty")
     run, config = _opened(header, path)
     engine = Engine(engine_settings(config, run.run_id, run.instruments), strategy(config))
     before = store.begin_run(run)

@@ -12,6 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from domain.lifecycle import State
 from domain.units import format_money, format_scaled
 from ledger.pnl import ProfitAndLoss
 from ledger.statement import LedgerStatement
@@ -29,6 +30,7 @@ PIPE_WIDTH = 120
 LABEL_WIDTH = 16
 COLUMNS_MAX = 4
 ORDER_COUNTS = (("orders", "sent"), ("canceled", "canceled"), ("rejected", "rejected"), ("denied", "denied"))
+LIFECYCLE = {state.label: int(state) for state in State}
 CENTS = 2
 COMPACT_FROM = 100_000
 
@@ -41,17 +43,17 @@ def painted(amount: Decimal, shown: str, *, is_cost: bool = False) -> Text:
 def money(text: str, *, is_cost: bool = False) -> Text:
     """Return USDC text in cents, in whole USDC when there are many."""
     amount = Decimal(text)
-    return painted(amount, f"{amount:,.{CENTS if abs(amount) < COMPACT_FROM else 0}f}", is_cost=is_cost)
+    return painted(amount, f"{amount:z,.{CENTS if abs(amount) < COMPACT_FROM else 0}f}", is_cost=is_cost)
 
 
 def percent(share: float | None, digits: int = 1) -> str:
     """Return a share as percent; a dash when undefined."""
-    return "-" if share is None else f"{100 * share:.{digits}f} %"
+    return "-" if share is None else f"{100 * share:z.{digits}f} %"
 
 
 def number(value: float | None) -> str:
     """Return a ratio with two digits; a dash when undefined."""
-    return "-" if value is None else f"{value:,.2f}"
+    return "-" if value is None else f"{value:z,.2f}"
 
 
 def facts(rows: Sequence[tuple[str, object]]) -> Text:
@@ -74,7 +76,7 @@ def pnl_lines(pnl: Mapping[str, str]) -> Text:
     """Return P&L by cause, one exact amount per line, points below each other."""
     amounts = {name: Decimal(pnl[name]) for name in told(pnl)}
     places = max(CENTS, *(-int(amount.as_tuple().exponent) for amount in amounts.values()))
-    texts = {name: f"{amount:,.{places}f}" for name, amount in amounts.items()}
+    texts = {name: f"{amount:z,.{places}f}" for name, amount in amounts.items()}
     width = max(map(len, texts.values()))
     shown = Text("P&L by cause (USDC)\n", style="bold", no_wrap=True, overflow="ignore")
     for name, text in texts.items():
@@ -102,7 +104,7 @@ def summary_view(summary: Mapping[str, Any]) -> RenderableType:
             ),
         ),
         ("quality", f"maker ratio {percent(summary['maker_ratio'])}, fill rate {percent(summary['fill_rate'])}"),
-        ("equity", f"{float(summary['equity']):,.2f} USDC, max drawdown {percent(performance['drawdown_max'], 3)}"),
+        ("equity", f"{float(summary['equity']):z,.2f} USDC, max drawdown {percent(performance['drawdown_max'], 3)}"),
         ("Sharpe, Sortino", f"{number(performance['sharpe'])}, {number(performance['sortino'])} ({interval})"),
         ("order-list hash", summary["order_list_hash"]),
         ("events", f"{summary['events']:,} in {summary['seconds']:.2f} s"),
@@ -111,6 +113,8 @@ def summary_view(summary: Mapping[str, Any]) -> RenderableType:
     if summary["skipped"]:
         rows.append(("skipped data", ", ".join(f"{name} {count:,}" for name, count in summary["skipped"].items())))
     rows += [(name, summary[name]) for name in ("ledger", "log", "journal") if name in summary]
+    if "read_with" in summary:
+        rows.append(("read it with", summary["read_with"]))
     rows += [("note" if place == 0 else "", note) for place, note in enumerate(summary.get("notes", ()))]
     return Group(pnl_lines(summary["pnl"]), facts(rows))
 
@@ -126,7 +130,7 @@ def ledger_shape(statement: LedgerStatement) -> dict[str, Any]:
         "code_revision": statement.code_revision,
         "is_ended": statement.ended_ns is not None,
         "orders": statement.orders,
-        "orders_by_state": statement.orders_by_state,
+        "orders_by_state": in_lifecycle_order(statement.orders_by_state),
         "fills": statement.fills,
         "maker_fills": statement.maker_fills,
         "volume": format_money(statement.volume),
@@ -149,6 +153,11 @@ def ledger_shape(statement: LedgerStatement) -> dict[str, Any]:
 
 def _pnl_shape(pnl: ProfitAndLoss) -> dict[str, str]:
     return {name: format_money(getattr(pnl, name)) for name in (*P_AND_L, *MEMOS_IF_ANY, "equity")}
+
+
+def in_lifecycle_order(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return counts by state in the order in which an order passes through them; names nobody knows come last."""
+    return dict(sorted(counts.items(), key=lambda one: (LIFECYCLE.get(one[0], len(LIFECYCLE)), one[0])))
 
 
 def ledger_view(shape: Mapping[str, Any]) -> RenderableType:

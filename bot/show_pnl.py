@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.show import COSTS, money
-from domain.units import format_money, format_scaled
+from domain.units import Money, format_money, format_scaled
 from ledger.attribution import Attributed
 from ledger.entries import EXECUTION, RunPart, Tally, total
 from ledger.episodes import Episode
@@ -39,16 +39,23 @@ EXECUTION_MEANINGS = {
     "adverse_60s": "and from there until a minute after it",
 }
 WIDTH_MAX = 1_000
+NOTHING = format_money(Money(0))
 ALWAYS = ("realized", "unrealized", "fees", "net")
 
 
 def tally_shape(tally: Tally) -> dict[str, Any]:
     """Return a tally as plain data: money as decimal text, counts as numbers."""
     return {
-        **{name: format_money(getattr(tally, name)) for name in (*CAUSES, *VOLUMES)},
+        **{name: _amount(tally, name) for name in (*CAUSES, *VOLUMES)},
         **{name: getattr(tally, name) for name in COUNTS},
-        "execution": {name: format_money(getattr(tally, name)) for name in EXECUTION},
+        "execution": {name: _amount(tally, name) for name in EXECUTION},
     }
+
+
+def _amount(tally: Tally, name: str) -> str:
+    """Most amounts of many rows are nothing: one text does for all of them."""
+    amount = getattr(tally, name)
+    return format_money(amount) if amount else NOTHING
 
 
 def pnl_shape(by: str, runs: Sequence[RunPart], rows: Sequence[Attributed]) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from rich.text import Text
 from bot.show import COSTS, facts, money, percent
 from bot.show_pnl import CAUSES, execution_lines, position_shape, tally_shape, uncut
 from domain.units import NS_PER_DAY, RATE_UNIT, Money, format_money
+from ledger.cut_run import Correction
 from ledger.entries import RunPart
 from ledger.episodes import Episode
-from ledger.period_statement import Correction, CurvePoint, PeriodStatement, StepPart
+from ledger.period_statement import CurvePoint, PeriodStatement, StepPart
 from ledger.periods import date_text, time_text
 
 BRIDGE = (
@@ -204,7 +205,7 @@ def statement_view(shape: Mapping[str, Any]) -> RenderableType:
         ("best, worst", _best_and_worst(positions["best"], positions["worst"], "symbol")),
         (f"  {shape['step']}", _best_and_worst(shape["best_step"], shape["worst_step"], "start")),
         ("  instrument", _best_and_worst(shape["best_instrument"], shape["worst_instrument"], "symbol")),
-        ("drawdown", f"{Decimal(fall['amount']):,.2f} USDC, {percent(fall['share'], 3)}"),
+        ("drawdown", f"{Decimal(fall['amount']):,.2f} USDC, {percent(fall['share'], 3)}, between minute marks"),
         ("corrections", f"{shape['corrections']['count']:,}"),
         ("incidents", ", ".join(f"{kind} {n:,}" for kind, n in shape["incidents"]["by_kind"].items()) or "none"),
     ]

@@ -84,7 +84,9 @@ def statement_page(shape: Mapping[str, Any]) -> str:
             _told("fees", minus(pnl["fees"]), pnl),
             _told("rebates", pnl["rebates"], pnl),
             _told("funding", pnl["funding"], pnl),
-            _told("slippage", minus(pnl["slippage"]), pnl, "a memo, inside realized and unrealized"),
+            _told(
+                "slippage", minus(pnl["slippage"]), pnl, "a memo, inside realized and unrealized; above 0 it is a gain"
+            ),
         ],
         states=sorted(shape["orders_by_state"].items(), key=lambda pair: -pair[1]),
         columns=[name for name in COLUMNS if any(Decimal(row[name]) for row in (*shape["instruments"], pnl))],

@@ -7,6 +7,7 @@ HouseError
      ├─ LedgerUnbalanced
      ├─ IllegalTransition
      └─ JournalCorrupt
+         └─ JournalTorn
 """
 
 
@@ -51,3 +52,12 @@ class IllegalTransition(InvariantBroken):
 
 class JournalCorrupt(InvariantBroken):
     """A journal record does not read back as it was written."""
+
+
+class JournalTorn(JournalCorrupt):
+    """A journal ends inside a record: the process died while it wrote, and what the record held never left it."""
+
+    def __init__(self, sequence: int, offset: int, left: int) -> None:
+        """Name the record, where it begins and how many bytes of it there are."""
+        self.sequence, self.offset, self.left = sequence, offset, left
+        super().__init__(f"record {sequence} at byte {offset} is cut off after {left} bytes")

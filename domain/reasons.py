@@ -67,6 +67,7 @@ class Reason(IntEnum):
     REDUCED_TO_FIT = 66
     LEDGER_BEHIND = 67
     UNEXPLAINED = 68
+    STATEMENT_OVERDUE = 69
 
     # Halts.
     HALTED_BY_OPERATOR = 80
@@ -95,6 +96,7 @@ class Reason(IntEnum):
     STATEMENT_OUTDATED = 127
     NOTHING_TO_ACKNOWLEDGE = 128
     FILL_UNORDERED = 129
+    FACT_BEFORE_OPENING = 130
 
     # Why a difference between the venue's statement and our book is settled.
     STATEMENT_AGREES = 140
@@ -161,6 +163,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.REDUCED_TO_FIT: "Approved with a smaller size to stay within the limits",
     Reason.LEDGER_BEHIND: "Canceled: the SQL ledger is too far behind, only orders that reduce a position go",
     Reason.UNEXPLAINED: "Canceled: the venue's statement and our book differ, only orders that reduce a position go",
+    Reason.STATEMENT_OVERDUE: "Canceled: no statement could be compared for too long, only orders that reduce a position go",
     Reason.HALTED_BY_OPERATOR: "Halted by an operator",
     Reason.HALTED_BY_DRAWDOWN: "Halted: drawdown reached its stop",
     Reason.HALTED_BY_DAILY_LOSS: "Halted: the loss of this day reached its stop",
@@ -183,6 +186,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.STATEMENT_OUTDATED: "Statement from before a fact that is booked already; not compared, asked for again",
     Reason.NOTHING_TO_ACKNOWLEDGE: "Acknowledgement without an unexplained balance to take on; nothing changed",
     Reason.FILL_UNORDERED: "Fill older than those kept in the venue's order; booked where it arrived",
+    Reason.FACT_BEFORE_OPENING: "Fact from before the opening statement, which holds it already; not booked again",
     Reason.STATEMENT_AGREES: "Settled: the venue's next statement agrees with the book",
     Reason.EXPLAINED: "Settled: facts that arrived late explain the difference",
     Reason.ACKNOWLEDGED: "Settled: a person took on what nobody can explain",

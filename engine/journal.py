@@ -15,7 +15,7 @@ from zlib import crc32
 import msgspec
 
 from domain.commands import Command
-from domain.errors import JournalCorrupt
+from domain.errors import JournalCorrupt, JournalTorn
 from domain.events import Event
 
 T = TypeVar("T")
@@ -23,6 +23,7 @@ T = TypeVar("T")
 VERSION = 2
 _HEADER = Struct("<IIQB")
 _SEAL = Struct("<QB")
+_SEQUENCE_AT = 8
 PAYLOAD_BYTES_MAX = 16 * 1024 * 1024
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -76,16 +77,21 @@ def encode_record(sequence: int, kind: Kind, payload: bytes) -> bytes:
 def read_records(content: bytes) -> Iterator[Record]:
     """Yield the records of a journal.
 
-    Raises: JournalCorrupt naming sequence and byte offset at the first record that is cut off, out of order or altered.
+    Raises: JournalTorn where the journal ends inside a record; JournalCorrupt naming sequence and byte offset at the first
+    record that is out of order or altered, also when only its length is: then a whole record follows somewhere behind it.
     """
     offset, expected = 0, 1
     while offset < len(content):
         if len(content) - offset < _HEADER.size:
-            raise JournalCorrupt(f"record {expected} at byte {offset} is cut off inside its header")
+            raise JournalTorn(expected, offset, len(content) - offset)
         length, check, sequence, kind = _HEADER.unpack_from(content, offset)
         start = offset + _HEADER.size
-        if length > PAYLOAD_BYTES_MAX or start + length > len(content):
-            raise JournalCorrupt(f"record {expected} at byte {offset} is cut off: {length} bytes announced")
+        if start + length > len(content):
+            following = _find(content, expected + 1, start)
+            if length > PAYLOAD_BYTES_MAX or following is not None:
+                where = "" if following is None else f", and record {expected + 1} follows at byte {following}"
+                raise JournalCorrupt(f"record {expected} at byte {offset} announces {length} bytes{where}")
+            raise JournalTorn(expected, offset, len(content) - offset)
         payload = content[start : start + length]
         if crc32(payload, crc32(_SEAL.pack(sequence, kind))) != check:
             raise JournalCorrupt(f"record {expected} at byte {offset} does not match its checksum")
@@ -93,3 +99,18 @@ def read_records(content: bytes) -> Iterator[Record]:
             raise JournalCorrupt(f"record {sequence} of kind {kind} at byte {offset}, expected record {expected}")
         yield Record(sequence, Kind(kind), payload)
         offset, expected = start + length, expected + 1
+
+
+def _find(content: bytes, sequence: int, start: int) -> int | None:
+    """Return where a whole record of this sequence begins at or behind start; None when there is none."""
+    numbered = sequence.to_bytes(8, "little")
+    place = content.find(numbered, start)
+    while place >= 0:
+        offset = place - _SEQUENCE_AT
+        if offset >= start and offset + _HEADER.size <= len(content):
+            length, check, _, kind = _HEADER.unpack_from(content, offset)
+            payload = content[offset + _HEADER.size : offset + _HEADER.size + length]
+            if length == len(payload) and crc32(payload, crc32(_SEAL.pack(sequence, kind))) == check:
+                return offset
+        place = content.find(numbered, place + 1)
+    return None

@@ -204,7 +204,7 @@ REACTIONS: Mapping[type, Callable[[EngineState, Any], None]] = {
     OrderStatusReported: reactions.status_reported,
     FundingPaid: reactions.funding_paid,
     TransferBooked: reactions.transfer_booked,
-    AccountReported: agreement.account_reported,
+    AccountReported: reactions.account_reported,
     RunStarted: supervision.run_started,
     OperatorHalted: supervision.operator_halted,
     OperatorPaused: supervision.operator_paused,

@@ -1,13 +1,16 @@
 """What each fact of the venue does to our orders and our book.
 
 Laws: money first (a fill is booked before anything is thought about its order); nothing of the venue is illegal
-because it is late, repeated or about an order we forgot; an order ends only by a fact, never by our impatience.
+because it is late, repeated, about an order we forgot or about an instrument we do not trade; an order ends only by a
+fact, never by our impatience. The venue's first statement opens the book: what is told before it waits for it, and what
+it holds already is not booked again.
 """
 
 from typing import Final
 
 from domain.commands import QueryOrder
 from domain.events import (
+    AccountReported,
     CancelRefused,
     FundingPaid,
     OrderAccepted,
@@ -28,9 +31,9 @@ from domain.notices import FactNoted, FillBooked, FundingBooked, TransactionPost
 from domain.reasons import Reason
 from domain.transaction import Transaction
 from domain.units import Lots, Money, Price
-from engine.agreement import ask_account, booked
+from engine.agreement import ask_account, before_booking, booked, compare
 from engine.quoting import cancel, quote
-from engine.state import EngineState
+from engine.state import EngineState, MoneyFact
 from ledger.bookkeeping import BookedFill
 from ledger.pnl import fill_slippage
 from router.working_orders import Order
@@ -92,11 +95,12 @@ def rejected(state: EngineState, fact: OrderRejected) -> None:
 
 def filled(state: EngineState, fact: OrderFilled) -> None:
     """Book an execution, then let its order know, then look at the market again with the new position."""
-    book = state.book
-    before, outside = book.position_lots(fact.symbol), book.transfers + book.unexplained
+    if not _may_book(state, fact):
+        return
+    book, before = state.book, before_booking(state, fact.symbol)
     done = book.book_fill(fact)
     if done is None:
-        note(state, fact, Reason.DUPLICATE_FILL, f"trade {fact.trade_id}")
+        _say_known(state, fact)
         return
     order = state.orders.find(fact.client_order_id)
     market = state.markets[fact.symbol]
@@ -133,13 +137,46 @@ def filled(state: EngineState, fact: OrderFilled) -> None:
     _post(state, done.corrections)
     state.markouts.remember(done.transaction.sequence, fact.client_order_id, fact.symbol, state.now_ns)
     state.budget.traded(done.notional)
-    _check_chain(state, fact, done, before)
-    booked(state, fact.ts_event_ns, outside)
+    _check_chain(state, fact, done, before.lots)
+    booked(state, fact, before)
     if order is None:
         note(state, fact, Reason.FILL_WITHOUT_ORDER if fact.client_order_id == NO_ORDER else Reason.UNKNOWN_ORDER)
     else:
         _fill_order(state, order, fact)
     quote(state, market)
+
+
+def _may_book(state: EngineState, fact: MoneyFact) -> bool:
+    """Say whether the book can take a fact now; one that comes before the opening waits for it.
+
+    Money that moves in an instrument we do not trade shows in the next statement.
+    """
+    if not isinstance(fact, TransferBooked) and fact.symbol not in state.instruments:
+        _note_money(state, fact, Reason.UNKNOWN_INSTRUMENT)
+        return False
+    if not state.book.transaction_count:
+        state.waiting.append(fact)
+        return False
+    return True
+
+
+def _say_known(state: EngineState, fact: MoneyFact) -> None:
+    """Tell why a fact was not booked: it was before, or the opening statement holds it."""
+    is_held = state.book.is_held_by_opening(fact.ts_event_ns)
+    if is_held or not isinstance(fact, TransferBooked):
+        _note_money(state, fact, Reason.FACT_BEFORE_OPENING if is_held else Reason.DUPLICATE_FILL)
+
+
+def _note_money(state: EngineState, fact: MoneyFact, reason: Reason) -> None:
+    order, detail = NO_ORDER, ""
+    match fact:
+        case OrderFilled():
+            order, detail = fact.client_order_id, f"fill of {fact.symbol}, trade {fact.trade_id}"
+        case FundingPaid():
+            detail = f"funding of {fact.symbol}"
+        case TransferBooked():
+            detail = f"transfer {fact.transfer_id}"
+    state.notices.append(FactNoted(order, reason, detail, ts_ns=state.now_ns))
 
 
 def _post(state: EngineState, corrections: tuple[Transaction, ...]) -> None:
@@ -284,10 +321,12 @@ def ask_fate(state: EngineState, order: Order, attempt: int = 1) -> None:
 
 def funding_paid(state: EngineState, fact: FundingPaid) -> None:
     """Book one hourly settlement."""
-    outside = state.book.transfers + state.book.unexplained
+    if not _may_book(state, fact):
+        return
+    before = before_booking(state)
     done = state.book.book_funding(fact)
     if done is None:
-        state.notices.append(FactNoted(NO_ORDER, Reason.DUPLICATE_FILL, f"funding {fact.symbol}", ts_ns=state.now_ns))
+        _say_known(state, fact)
         return
     state.notices.append(TransactionPosted(done.transaction, ts_ns=state.now_ns))
     state.notices.append(
@@ -296,14 +335,33 @@ def funding_paid(state: EngineState, fact: FundingPaid) -> None:
         )
     )
     _post(state, done.corrections)
-    booked(state, fact.ts_event_ns, outside)
+    booked(state, fact, before)
 
 
 def transfer_booked(state: EngineState, fact: TransferBooked) -> None:
     """Book money that came or left."""
-    outside = state.book.transfers + state.book.unexplained
+    if not _may_book(state, fact):
+        return
+    before = before_booking(state)
     done = state.book.book_transfer(fact)
-    if done is not None:
-        state.notices.append(TransactionPosted(done.transaction, ts_ns=state.now_ns))
-        _post(state, done.corrections)
-        booked(state, fact.ts_event_ns, outside)
+    if done is None:
+        _say_known(state, fact)
+        return
+    state.notices.append(TransactionPosted(done.transaction, ts_ns=state.now_ns))
+    _post(state, done.corrections)
+    booked(state, fact, before)
+
+
+def account_reported(state: EngineState, fact: AccountReported) -> None:
+    """Open the book with the venue's statement, or compare; then take what waited for the opening, in its order."""
+    compare(state, fact)
+    if state.waiting and state.book.transaction_count:
+        waiting, state.waiting = state.waiting, []
+        for one in waiting:
+            match one:
+                case OrderFilled():
+                    filled(state, one)
+                case FundingPaid():
+                    funding_paid(state, one)
+                case TransferBooked():
+                    transfer_booked(state, one)

@@ -25,7 +25,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     after a post-only refusal; requests_initial is the venue's initial address
     budget; flatten_slippage bounds the price of orders that close a position when the kill switch flattens;
     markout_horizons_ns are the times after a fill at which the mid is taken, ascending; account_interval_ns is how often
-    the account is asked for while trading, so that money which moves without a fact is seen, 0 never.
+    the account is asked for while trading, so that money which moves without a fact is seen, 0 never; three times as long
+    without a statement that could be compared, and only what reduces a position goes.
     """
 
     run_id: RunId

@@ -12,6 +12,7 @@ import msgspec
 
 from domain.commands import Command
 from domain.errors import InvariantBroken
+from domain.events import FundingPaid, OrderFilled, TransferBooked
 from domain.identifiers import ClientOrderId, client_order_id
 from domain.instrument import Instrument
 from domain.modes import Mode, ModeTrigger, next_mode
@@ -36,8 +37,11 @@ from router.precheck import Precheck
 from router.rate_budget import RateBudget
 from router.working_orders import Order, WorkingOrders
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 REFUSALS_KEPT_MAX = 32
+
+MoneyFact = OrderFilled | FundingPaid | TransferBooked
+"""What moves money or lots."""
 
 Around = Callable[[str, Callable[..., Any]], Callable[..., Any]]
 """Takes the name of a stage of the decision and its function; returns a function that does the same."""
@@ -78,17 +82,36 @@ class Refusals(msgspec.Struct):
 class Agreement(msgspec.Struct):
     """What stands between the venue's statements and our book; `engine/agreement.py` decides.
 
-    is_blocking: no new risk until it is settled. is_pending: the last statement differed by cash (Money) and positions
-    (symbol, signed lots), venue less book, and waits for a second. is_booked: a confirmed difference stands as
-    unexplained. newest_ns is the venue time of the newest fact or statement taken into the book.
+    is_blocking: no new risk until it is settled. is_pending: a statement of venue time told_ns, which came at
+    told_recv_ns, differs by cash (Money) and positions (symbol, signed lots), venue less book as it is now, and waits for
+    a second. is_booked: a confirmed difference stands as unexplained, the last one of venue time booked_ns. taken_cash
+    and taken_lots are what was unexplained when nothing was left to settle, by statements up to venue time settled_ns.
+
+    newest_ns is the venue time of the newest fact or statement taken into the book. Engine times: asked_ns of the last
+    question, still unanswered while is_asked; compared_ns of the last comparison; doubted_ns of the first question or
+    useless answer since; is_overdue when that was too long ago. resumed_ns is when a halt ended and reconciling began,
+    unfresh_ns when a statement came that may be from before; 0 when there is none.
     """
 
     is_blocking: bool = False
     is_pending: bool = False
     is_booked: bool = False
+    is_overdue: bool = False
+    is_asked: bool = False
     cash: Money = Money(0)
     positions: tuple[tuple[str, int], ...] = ()
+    told_ns: int = 0
+    told_recv_ns: int = 0
+    taken_cash: Money = Money(0)
+    taken_lots: dict[str, int] = {}
+    booked_ns: int = -1
+    settled_ns: int = -1
     newest_ns: int = 0
+    asked_ns: int = 0
+    compared_ns: int = 0
+    doubted_ns: int = 0
+    resumed_ns: int = 0
+    unfresh_ns: int = 0
 
 
 class EngineState:
@@ -121,6 +144,8 @@ class EngineState:
         self.warned: set[Reason] = set()
         self.is_ledger_behind = False
         self.agreement = Agreement()
+        self.waiting: list[MoneyFact] = []
+        """What was told before the book was opened."""
         self.fill_chain = FillChain()
         self.markouts = Markouts(settings.markout_horizons_ns)
         self.account_due_ns = self.account_next_ns = 0
@@ -136,8 +161,11 @@ class EngineState:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether no new risk may be taken although nobody halted or paused: the ledger is behind, or money differs."""
-        return self.is_ledger_behind or self.agreement.is_blocking
+        """Whether no new risk may be taken although nobody halted or paused.
+
+        The ledger is behind, money differs, or no statement could be compared for too long.
+        """
+        return self.is_ledger_behind or self.agreement.is_blocking or self.agreement.is_overdue
 
     def next_order_id(self) -> ClientOrderId:
         """Return a fresh order id."""
@@ -178,7 +206,9 @@ class EngineState:
     @property
     def block_reason(self) -> Reason:
         """Return why new risk is blocked, while it is."""
-        return Reason.UNEXPLAINED if self.agreement.is_blocking else Reason.LEDGER_BEHIND
+        if self.agreement.is_blocking:
+            return Reason.UNEXPLAINED
+        return Reason.STATEMENT_OVERDUE if self.agreement.is_overdue else Reason.LEDGER_BEHIND
 
     def stand_back(self, order: Order) -> None:
         """Take a post-only refusal: one tick out, twice as far after each further one, until denial_pause_ns later.
@@ -215,6 +245,7 @@ class EngineState:
             "account_due_ns": self.account_due_ns,
             "account_next_ns": self.account_next_ns,
             "agreement": self.agreement,
+            "waiting": self.waiting,
             "fill_chain": self.fill_chain.snapshot(),
             "markouts": self.markouts.snapshot(),
             "markets": {symbol: market.snapshot() for symbol, market in sorted(self.markets.items())},
@@ -248,6 +279,7 @@ class EngineState:
         self.is_ledger_behind = kept["is_ledger_behind"]
         self.account_due_ns, self.account_next_ns = kept["account_due_ns"], kept["account_next_ns"]
         self.agreement = msgspec.convert(kept["agreement"], Agreement)
+        self.waiting = msgspec.convert(kept["waiting"], list[MoneyFact])
         self.fill_chain.restore(kept["fill_chain"])
         self.markouts.restore(kept["markouts"])
         self.marks = kept["marks"]

@@ -22,7 +22,7 @@ from domain.modes import MODE_RULES, Mode, ModeTrigger
 from domain.notices import AccountMarked, FactNoted, KillSwitchEngaged, KillSwitchReset, LimitWarned
 from domain.reasons import Reason
 from domain.units import NS_PER_SECOND, Money, Rate
-from engine.agreement import ask_account, ask_when_due
+from engine.agreement import ask_account, ask_when_due, watch_overdue
 from engine.quoting import cancel, cancel_all, cancel_risk, flatten, quote
 from engine.reactions import ask_fate, doubt
 from engine.state import EngineState
@@ -77,6 +77,7 @@ def pulse(state: EngineState) -> None:
     _pull_stale_quotes(state)
     _pull_leftovers(state)
     _doubt_the_unanswered(state)
+    watch_overdue(state)
     ask_when_due(state)
     if state.book.transaction_count:
         mark_account(state)
@@ -214,6 +215,7 @@ def operator_resumed(state: EngineState, fact: OperatorResumed) -> None:
         state.notices.append(KillSwitchReset(fact.detail, ts_ns=state.now_ns))
     state.move_mode(ModeTrigger.RESUME, detail=fact.detail)
     if state.mode is Mode.RECONCILING:
+        state.agreement.resumed_ns, state.agreement.unfresh_ns = state.now_ns, 0
         ask_account(state)
 
 

@@ -2,7 +2,8 @@
 
 Laws: the rows add up to the whole, to the last unit, for every number they hold; what belongs to no row of its own (the
 unrealized profit and the funding of positions, by order) has a row that says so. A day is when we booked, in UTC, so a
-correction changes the day it is booked and never a day before: closed days stay as they were.
+correction changes the day it is booked and never a day before, and what a markout showed after midnight is the next
+day's: closed days stay as they were. Runs are gone through one after the other, each once.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from domain.units import NS_PER_DAY
-from ledger.entries import MarkPoint, RunFacts, Tally, booked, total
+from ledger.entries import MarkPoint, RunFacts, RunPart, Tally, booked, by_hour, total
 from ledger.episodes import Episode, episodes_of
 from ledger.periods import date_text
 
@@ -48,13 +49,14 @@ class _Row:
         self.tally.add(tally)
 
 
-def attribute(runs: Sequence[RunFacts], by: str) -> tuple[Attributed, ...]:
+def attribute(runs: Iterable[RunFacts], by: str) -> tuple[Attributed, ...]:
     """Return what each order, position, strategy, instrument or day made; oldest first, instruments by name.
 
     Raises: ValueError for any other key.
     """
     if by == "position":
-        return tuple(_position(run, episode, len(runs) > 1) for run in runs for episode in episodes_of(run))
+        held = [(run.run, episodes_of(run)) for run in runs]
+        return tuple(_position(run, episode, len(held) > 1) for run, episodes in held for episode in episodes)
     pieces: dict[str, Callable[[RunFacts], Iterator[Piece]]] = {
         "order": _by_order,
         "strategy": _by_strategy,
@@ -66,7 +68,10 @@ def attribute(runs: Sequence[RunFacts], by: str) -> tuple[Attributed, ...]:
     rows: dict[str, _Row] = {}
     for run in runs:
         for label, symbol, tally, ts_ns in pieces[by](run):
-            rows.setdefault(label, _Row(symbol, ts_ns)).add(symbol, tally, ts_ns)
+            row = rows.get(label)
+            if row is None:
+                row = rows[label] = _Row(symbol, ts_ns)
+            row.add(symbol, tally, ts_ns)
     order = sorted(rows) if by in {"instrument", "day"} else list(rows)
     return tuple(
         Attributed(
@@ -94,14 +99,14 @@ def whole(runs: Iterable[RunFacts]) -> Tally:
     return found
 
 
-def _position(run: RunFacts, episode: Episode, has_many: bool) -> Attributed:
+def _position(run: RunPart, episode: Episode, has_many: bool) -> Attributed:
     label = f"{episode.symbol} #{episode.number}" if episode.number else f"{episode.symbol}, no position"
     return Attributed(
         label=f"{episode.run_id} {label}" if has_many else label,
         symbol=episode.symbol,
         tally=episode.tally,
-        first_ns=episode.opened_ns or run.run.started_ns,
-        last_ns=run.run.last_ns if episode.closed_ns is None else episode.closed_ns,
+        first_ns=episode.opened_ns or run.started_ns,
+        last_ns=run.last_ns if episode.closed_ns is None else episode.closed_ns,
         episode=episode,
     )
 
@@ -140,8 +145,10 @@ def _by_instrument(run: RunFacts) -> Iterator[Piece]:
 
 
 def _by_day(run: RunFacts) -> Iterator[Piece]:
-    for _, _, tally, ts_ns in _booked(run):
-        yield date_text(ts_ns), "", tally, ts_ns
+    for entry in run.entries:
+        for ts_ns, done in by_hour(entry, booked(entry)):
+            for tally in done.by_symbol.values():
+                yield date_text(ts_ns), "", tally, ts_ns
     for ts_ns, change in unrealized_changes(run.marks, NS_PER_DAY):
         yield date_text(ts_ns), "", Tally(unrealized=change), ts_ns
 

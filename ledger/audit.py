@@ -8,7 +8,9 @@ Laws: reads only, one run after the other, in streams; a sound ledger gives no p
 one row without rewriting every hash after it is found, and one who rewrote them all is found by a seal noted elsewhere.
 """
 
+from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -18,7 +20,8 @@ from ledger.audit_bookings import SIGN, BookingCheck
 from ledger.audit_chains import ChainCheck, chain_heads, check_run, check_table, genesis_of
 from ledger.audit_findings import Findings, Problem, Progress
 from ledger.audit_orders import check_file, check_orders, check_references
-from ledger.audit_reading import TableReader
+from ledger.audit_reading import SHOWN_LENGTH_MAX, TableReader, as_stored
+from ledger.audit_schema import check_schema
 from ledger.audit_venue import (
     Adjustment,
     Execution,
@@ -38,8 +41,27 @@ def audit(connection: Connection, run: str = "", progress: Progress | None = Non
 
     The connection should see one moment of the database (LedgerStore.reading), or a writer's batch looks like harm.
     """
+    return as_stored(connection, lambda: _audit(connection, run, progress))
+
+
+def run_ids(connection: Connection) -> list[str]:
+    """Return the keys of all runs, oldest first; a key that is no text is no run's."""
+    return [one for one in _stored_keys(connection) if isinstance(one, str)]
+
+
+def _stored_keys(connection: Connection) -> list[Any]:
+    own = tables.runs.c
+    asked = select(own.run_id).order_by(own.started_ns, own.run_id)
+    return as_stored(connection, lambda: list(connection.execute(asked).scalars()))
+
+
+def _audit(connection: Connection, run: str, progress: Progress | None) -> list[Problem]:
     whole = Findings()
+    check_schema(connection, whole)
     check_file(connection, whole)
+    for key in _stored_keys(connection):
+        if not isinstance(key, str):
+            whole.add("runs", "", f"run_id holds {key!r:.{SHOWN_LENGTH_MAX}}, no str")
     check_references(connection, whole)
     problems = [one for one in whole.all() if not run or one.run in {"", run}]
     asked = [one for one in run_ids(connection) if run in {"", one}]
@@ -53,13 +75,10 @@ def audit(connection: Connection, run: str = "", progress: Progress | None = Non
     return problems
 
 
-def run_ids(connection: Connection) -> list[str]:
-    """Return the keys of all runs, oldest first."""
-    own = tables.runs.c
-    return [str(one) for (one,) in connection.execute(select(own.run_id).order_by(own.started_ns, own.run_id))]
-
-
 def _audit_run(connection: Connection, findings: Findings) -> None:
+    for name in ("runs", "instruments", "cursors", "chains"):
+        # Reading is enough: values of a wrong type are told.
+        deque(TableReader(connection, findings, name).stream(), maxlen=0)
     heads = chain_heads(connection, findings.run)
     genesis = genesis_of(connection, findings.run)
     checks = [

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, true
 
 from domain.order import FillCause, Side
 from domain.transaction import FactKind
@@ -43,6 +43,8 @@ FILL_KIND = {
 }
 SIGN = {side.label: int(side) for side in Side}
 
+SEQUENCE_AT = chain.COLUMNS["transactions"].index("sequence")
+
 Lines = list[tuple[Stored, Shaped]]
 
 
@@ -65,12 +67,14 @@ class BookingCheck:
 
     def run(self) -> None:
         """Prove every transaction, then what the last mark and the table of positions make of them."""
-        after = 0
+        after: Any = None  # no lower bound: whoever invents rows may number them below 1
         own = tables.transactions.c
         while True:
-            rows = list(self._read("transactions", own.sequence > after, own.sequence, limit=CHUNK_ROWS))
+            is_new = true() if after is None else own.sequence > after
+            rows = list(self._read("transactions", is_new, own.sequence, limit=CHUNK_ROWS))
             is_last = len(rows) < CHUNK_ROWS
-            until = rows[-1][1].sequence if rows else after
+            # As stored: what is no number still lies in the database's order.
+            until = rows[-1][0][SEQUENCE_AT] if rows else after
             lines = {
                 name: self._lines(name, after, None if is_last else until)
                 for name in self._readers
@@ -90,10 +94,10 @@ class BookingCheck:
     def _read(self, name: str, where: Any, *order_by: Any, limit: int = 0) -> Iterator[tuple[Stored, Shaped]]:
         return self._readers[name].stream(*order_by, where=(where,), limit=limit)
 
-    def _lines(self, name: str, after: int, until: int | None) -> dict[int, Lines]:
+    def _lines(self, name: str, after: Any, until: Any) -> dict[int, Lines]:
         """Return the rows that belong to the transactions of a chunk, by sequence."""
         table = tables.metadata.tables[name]
-        where = table.c.sequence > after
+        where = true() if after is None else table.c.sequence > after
         if until is not None:
             where &= table.c.sequence <= until
         last = table.c.line if name == "postings" else table.c.symbol

@@ -14,6 +14,7 @@ from ledger import chain, tables
 from ledger.audit_findings import Findings
 from ledger.audit_reading import CHUNK_ROWS, TableReader
 
+NOT_AS_WRITTEN = "these are not the rows that were written: they do not fit their hash"
 CHANGED = "was changed: its content does not fit its hash"
 
 
@@ -38,6 +39,8 @@ class ChainCheck:
             )
         elif not is_next:
             self._findings.add(self._table, subject, f"its link {link} is not the next one after {self.links}")
+            if link < 1:
+                return  # no row hangs on it
         computed = chain.next_hash(self._stored, content)
         if computed == stored or (
             self._computed != self._stored and chain.next_hash(self._computed, content) == stored
@@ -123,13 +126,18 @@ def check_run(
     is_head_sound = heads.get(chain.RUNS) == fitting
     if not has_head:
         findings.add("chains", chain.RUNS, "the chain's head is missing")
+    positions = _positions_head(connection, findings, genesis)
+    are_positions_sound = heads.get(chain.POSITIONS) == positions
     if is_head_sound or any(check.is_first_sound for check in checks):
         for check in checks:
             check.tell_first()
+        if chain.POSITIONS in heads and not are_positions_sound:
+            findings.add("positions", "", NOT_AS_WRITTEN)
         if has_head and not is_head_sound:
             findings.add("runs", run, "its end does not fit the chain: ended_ns or the chain's head was changed")
     elif has_head or any(check.first_unfit for check in checks):
         findings.add("runs", run, "this row or one of its instruments was changed: no chain hangs on what it says now")
+    _check_names(findings, heads)
     kept = tables.cursors.c
     cursor = connection.execute(select(kept.notices, kept.seal).where(kept.run_id == run)).one_or_none()
     if cursor is None:
@@ -139,9 +147,28 @@ def check_run(
     _find_beyond_cursor(connection, findings)
 
 
+def _positions_head(connection: Connection, findings: Findings, genesis: str) -> chain.Head:
+    """Return what the chain of the positions is, as they are stored now."""
+    reader = TableReader(connection, Findings(findings.run), "positions")  # types are told with the marks
+    rows = [stored for stored, _ in reader.stream()]
+    findings.proven(len(rows))
+    return chain.positions_head(genesis, rows)
+
+
+def _check_names(findings: Findings, heads: Mapping[str, chain.Head]) -> None:
+    """Hold the names of the chains against those there are."""
+    if chain.POSITIONS not in heads:
+        findings.add("chains", chain.POSITIONS, "the chain's head is missing")
+    for name in sorted(heads.keys() - {chain.RUNS, chain.POSITIONS, *chain.CHAINED}):
+        findings.add("chains", name, "nothing is chained under this name")
+
+
 def _find_beyond_cursor(connection: Connection, findings: Findings) -> None:
-    """Find rows of notices that the cursor says were never stored."""
+    """Find rows of notices that the cursor says were never stored, and of none at all."""
     for table in (tables.transitions, tables.incidents):
+        before = select(table.c.notice).where(table.c.run_id == findings.run, table.c.notice < 1)
+        for (notice,) in connection.execute(before.order_by(table.c.notice)):
+            findings.add(table.name, notice, "lies before the first notice of its run")
         beyond = connection.execute(
             select(table.c.notice)
             .join(tables.cursors, tables.cursors.c.run_id == table.c.run_id)

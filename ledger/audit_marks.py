@@ -7,10 +7,12 @@ the postings at one of the moments in between. The youngest mark's moment also p
 from collections import defaultdict
 from collections.abc import Iterator
 from operator import add, sub
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from domain.units import Money, format_money
+from ledger import tables
 from ledger.accounts import (
     CASH,
     FEES,
@@ -137,14 +139,23 @@ class MarkCheck:
                 self._told = tuple(map(sub, (getattr(mark, name) for name in BOOKED), self._booked()))
         self._next()
 
+    def _symbols(self) -> set[Any]:
+        own = tables.instruments.c
+        return set(self._connection.execute(select(own.symbol).where(own.run_id == self._findings.run)).scalars())
+
     def _prove_positions(self) -> None:
         """Prove the table of positions with the fills and adjustments at the youngest mark."""
         reader = TableReader(self._connection, self._findings, "positions")
         wanted = dict(self._agreed or {})
         unrealized = 0
+        known = self._symbols()
         for _, row in reader.stream(reader.table.c.symbol):
             unrealized += row.unrealized
             lots, cost = wanted.pop(row.symbol, (0, 0))
+            if row.symbol not in known:
+                self._findings.add("positions", row.symbol, "no instrument of this run is called so")
+            if not row.lots:
+                self._findings.add("positions", row.symbol, "holds 0 lots: no position")
             if row.lots != lots:
                 self._findings.add(
                     "positions", row.symbol, f"holds {row.lots} lots, fills and adjustments sum to {lots}"

@@ -27,10 +27,12 @@ ORDER BY o.client_order_id
 
 QUESTIONS: dict[tuple[str, str], str] = {
     ("orders", "filled_lots is {}, its fills sum to {}"): """
-SELECT o.client_order_id, o.filled_lots, COALESCE(SUM(f.lots), 0) FROM orders o
-LEFT JOIN fills f ON f.run_id = o.run_id AND f.client_order_id = o.client_order_id
-WHERE o.run_id = :run GROUP BY o.client_order_id, o.filled_lots HAVING o.filled_lots <> COALESCE(SUM(f.lots), 0)
-ORDER BY o.client_order_id
+SELECT client_order_id, filled_lots, filled FROM (
+  SELECT o.client_order_id, o.filled_lots,
+         COALESCE(SUM(f.lots / 1000000000), 0) * 1000000000 + COALESCE(SUM(f.lots % 1000000000), 0) AS filled
+  FROM orders o LEFT JOIN fills f ON f.run_id = o.run_id AND f.client_order_id = o.client_order_id
+  WHERE o.run_id = :run GROUP BY o.client_order_id, o.filled_lots) AS sums
+WHERE filled_lots <> filled ORDER BY client_order_id
 """,
     ("transitions", "leaves state {}, but its order was {}"): """
 SELECT notice, from_state, was FROM (
@@ -40,12 +42,12 @@ SELECT notice, from_state, was FROM (
 WHERE from_state <> was ORDER BY notice
 """,
     ("markouts", "of horizon {} was taken {} ns after its fill"): """
-SELECT m.sequence, m.horizon_ns, m.ts_ns - f.ts_ns FROM markouts m
+SELECT m.sequence, m.horizon_ns, CAST(m.ts_ns AS NUMERIC) - f.ts_ns FROM markouts m
 JOIN fills f ON f.run_id = m.run_id AND f.sequence = m.sequence
-WHERE m.run_id = :run AND m.ts_ns < f.ts_ns + m.horizon_ns ORDER BY m.sequence, m.horizon_ns
+WHERE m.run_id = :run AND CAST(m.ts_ns AS NUMERIC) - f.ts_ns < m.horizon_ns ORDER BY m.sequence, m.horizon_ns
 """,
 }
-"""By table and what is wrong: subject, then what the sentence names."""
+"""By table and what is wrong: subject, then what the sentence names. No number somebody changed overflows in them."""
 
 
 def check_orders(connection: Connection, findings: Findings) -> None:

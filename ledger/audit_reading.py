@@ -4,9 +4,9 @@ Laws: never more than a chunk of rows in memory; what is hashed is what is store
 the types of its columns, and a value that has not is a finding and counts as nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Boolean, Connection, Integer, Select, select, type_coerce
 from sqlalchemy.exc import DBAPIError
@@ -17,6 +17,9 @@ from ledger import tables
 from ledger.audit_findings import Findings
 
 CHUNK_ROWS = 2_000
+SHOWN_LENGTH_MAX = 80
+"""How much of a value that no column of ours holds is told."""
+Found = TypeVar("Found")
 Stored = tuple[Any, ...]
 """A row's values as they are stored; booleans are booleans on every database."""
 Shaped = Any
@@ -31,6 +34,31 @@ def _type_of(column: Any) -> type:
     if isinstance(column.type, Integer):
         return int
     return str
+
+
+def as_stored(connection: Connection, read: Callable[[], Found]) -> Found:
+    """Return what read returns; where SQLite holds text that is none, read again and get it as bytes.
+
+    Reading is done twice only then: to look at every text costs more than the rest of the reading.
+    """
+    try:
+        return read()
+    except DBAPIError as error:
+        if connection.dialect.name != "sqlite" or "decode" not in str(error.orig):
+            raise
+    driver: Any = connection.connection.driver_connection
+    usual, driver.text_factory = driver.text_factory, _text_or_bytes
+    try:
+        return read()
+    finally:
+        driver.text_factory = usual
+
+
+def _text_or_bytes(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
 
 
 class TableReader:
@@ -59,15 +87,10 @@ class TableReader:
         asked = asked.order_by(*order_by)
         if limit:
             asked = asked.limit(limit)
-        try:
-            found = self._connection.execute(asked, execution_options={"yield_per": CHUNK_ROWS, "stream_results": True})
-            for rows in found.partitions():
-                for row in rows:
-                    yield self._both(row)
-        except DBAPIError as error:
-            if "decode" not in str(error.orig):
-                raise
-            self._findings.add(self.name, "", "holds text that cannot be read")
+        found = self._connection.execute(asked, execution_options={"yield_per": CHUNK_ROWS, "stream_results": True})
+        for rows in found.partitions():
+            for row in rows:
+                yield self._both(row)
 
     def subject(self, row: Shaped) -> str:
         """Return a row's key as a person would look it up."""
@@ -86,8 +109,7 @@ class TableReader:
         for column, value, kind in zip(self.table.c, stored, self._types, strict=True):
             setattr(shaped, column.name, value if type(value) is kind else _EMPTY[kind])
         for column, value, kind in zip(self.table.c, stored, self._types, strict=True):
-            if type(value) is not kind and column.name != "ended_ns":
-                self._findings.add(
-                    self.name, self.subject(shaped), f"{column.name} holds {value!r}, no {kind.__name__}"
-                )
+            if type(value) is not kind and not (value is None and column.nullable):
+                problem = f"{column.name} holds {value!r:.{SHOWN_LENGTH_MAX}}, no {kind.__name__}"
+                self._findings.add(self.name, self.subject(shaped), problem)
         return stored, shaped

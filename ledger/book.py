@@ -6,13 +6,12 @@ reads what it posted.
 Laws: a fact is booked once, however often it is told; the sum of all balances is zero; a position is the sum of its
 fills, of what the opening statement brought and of what nobody can explain; cash is the sum of what the facts moved;
 equity is what was transferred in, what is unexplained, and net profit. `verify` recomputes all of them. A position
-whose mark is unknown (0) counts at cost.
+whose mark is unknown (0) counts at cost. What the opening statement held already, it being newer, moves nothing.
 
 Nothing posted is ever changed. What a late fact changes of the past, and what a statement of the venue holds beyond all
 facts, are corrections: transactions of their own. So the balances depend on the facts, never on their order.
 
-The balances are the truth. Lots and cost of positions are also kept beside them, because `equity` is asked at every
-event; `verify` holds both together.
+The balances are the truth. Lots and cost are also kept beside them for `equity`; `verify` holds both together.
 """
 
 from collections.abc import Mapping
@@ -56,10 +55,8 @@ class Book:
         self._balances: dict[str, int] = dict.fromkeys(GENERAL_KINDS, 0)
         for holding in self._holdings.values():
             self._balances.update(dict.fromkeys(msgspec.structs.astuple(holding.accounts), 0))
-        self._sequence = 0
-        self._cash_told = 0
-        self._latest_cash_ns = 0
-        self._statement_ns = -1
+        self._sequence = self._cash_told = self._latest_cash_ns = 0
+        self._statement_ns = self._opening_ns = -1
         self._fill_ids: set[str] = set()
         self._funding_ids: set[str] = set()
         self._transfer_ids: set[str] = set()
@@ -69,14 +66,14 @@ class Book:
     # Booking.
 
     def book_fill(self, fact: OrderFilled) -> BookedFill | None:
-        """Book an execution with its fee or rebate; None when this execution is booked already.
+        """Book an execution with its fee or rebate; None when this execution is booked already, or held by the opening.
 
         One that comes late is booked as it arrives, and corrections bring the book to the venue's order of fills; one
         from before a booked difference explains its part of it.
         Raises: InvariantBroken for an instrument the book does not hold.
         """
-        fact_id = fill_id(fact)
-        if fact_id in self._fill_ids:
+        ts_ns, fact_id = fact.ts_event_ns, fill_id(fact)
+        if ts_ns <= self._opening_ns or fact_id in self._fill_ids:
             return None
         holding = self._holding(fact.symbol)
         value_per_lot = fact.price * holding.money_per_unit
@@ -89,7 +86,6 @@ class Book:
         self._fill_ids.add(fact_id)
         self._post(transaction)
         self._cash_told -= paid + fact.fee
-        ts_ns = fact.ts_event_ns
         holding.lots_filled += change
         kind = CLOSING if fact.cause else ORDER
         fill = (ts_ns, fact.trade_id, fact.start_position, change, fact.price, kind, lots, cost)
@@ -126,12 +122,12 @@ class Book:
         return (correction,)
 
     def book_funding(self, fact: FundingPaid) -> Booked | None:
-        """Book one hourly settlement; None when this hour of this instrument is booked already.
+        """Book one hourly settlement; None when this hour of this instrument is booked already, or held by the opening.
 
         Raises: InvariantBroken for an instrument the book does not hold.
         """
         fact_id = funding_id(fact)
-        if fact_id in self._funding_ids:
+        if fact.ts_event_ns <= self._opening_ns or fact_id in self._funding_ids:
             return None
         holding = self._holding(fact.symbol)
         transaction = funding_transaction(self._sequence + 1, fact, fact_id, holding.accounts)
@@ -139,8 +135,8 @@ class Book:
         return self._booked(transaction, fact.amount)
 
     def book_transfer(self, fact: TransferBooked) -> Booked | None:
-        """Book a deposit or withdrawal; None when this transfer is booked already."""
-        if fact.transfer_id in self._transfer_ids:
+        """Book a deposit or withdrawal; None when this transfer is booked already, or held by the opening."""
+        if fact.ts_event_ns <= self._opening_ns or fact.transfer_id in self._transfer_ids:
             return None
         transaction = transfer_transaction(self._sequence + 1, fact)
         self._transfer_ids.add(fact.transfer_id)
@@ -164,12 +160,12 @@ class Book:
         """
         if self._sequence:
             return None
-        opened = [(self._holding(symbol), lots, cost) for symbol, lots, cost in fact.positions]
+        opened = [(self._holding(symbol), lots, cost if lots else 0) for symbol, lots, cost in fact.positions]
         transaction = opening_transaction(self._sequence + 1, fact)
         self._transfer_ids.add(transaction.fact_id)
         self._post(transaction)
         self._cash_told += fact.cash
-        self._latest_cash_ns = fact.ts_event_ns
+        self._latest_cash_ns = self._opening_ns = fact.ts_event_ns
         for holding, lots, cost in opened:
             holding.lots, holding.cost, holding.lots_brought = lots, cost, lots
             holding.order.restart(lots, cost)
@@ -180,17 +176,16 @@ class Book:
         """Make the book say what the venue's statement says, against what nobody can explain.
 
         A position of other lots takes the statement's entry cost; one of the same lots keeps ours. None when nothing
-        differs, and for a statement older than a booked fact or not newer than the last one booked: it proves nothing.
+        differs, and for a statement older than a booked fact or not newer than the last one booked, which may be the
+        opening: it proves nothing.
         Raises: InvariantBroken for an instrument the book does not hold, before anything is booked.
         """
         cash, positions = self.difference(fact)
-        is_old = fact.ts_event_ns < self.latest_ns or fact.ts_event_ns <= self._statement_ns
+        is_old = fact.ts_event_ns < self.latest_ns or fact.ts_event_ns <= max(self._statement_ns, self._opening_ns)
         if is_old or not (cash or positions):
             return None
         theirs = {symbol: cost for symbol, lots, cost in fact.positions if lots}
-        changes = tuple(
-            (symbol, lots, theirs.get(symbol, 0) - self._holding(symbol).cost) for symbol, lots in positions
-        )
+        changes = tuple((name, lots, theirs.get(name, 0) - self._holding(name).cost) for name, lots in positions)
         transaction = discrepancy_correction(self._sequence + 1, fact, cash, changes)
         self._post(transaction)
         self._cash_told += cash
@@ -263,16 +258,18 @@ class Book:
         """Return signed lots by symbol, flat ones left out."""
         return {symbol: holding.lots for symbol, holding in self._open.items()}
 
+    def is_held_by_opening(self, ts_event_ns: int) -> bool:
+        """Say whether the opening statement holds a fact of this time (its own is in it): booking it gives None."""
+        return ts_event_ns <= self._opening_ns
+
     def difference(self, fact: AccountReported) -> tuple[Money, tuple[tuple[str, int], ...]]:
         """Return what a statement of the venue holds beyond the book: cash, and (symbol, signed lots) where they differ.
 
         The entry cost of equal lots is no difference: the venue rounds entry prices.
         """
         theirs = {symbol: lots for symbol, lots, _ in fact.positions if lots}
-        differences = (
-            (symbol, theirs.get(symbol, 0) - self.position_lots(symbol))
-            for symbol in sorted(theirs.keys() | self._open)
-        )
+        names = sorted(theirs.keys() | self._open)
+        differences = ((name, theirs.get(name, 0) - self.position_lots(name)) for name in names)
         return Money(fact.cash - self._balances[CASH]), tuple((symbol, lots) for symbol, lots in differences if lots)
 
     def equity(self, marks: Mapping[str, int]) -> Money:
@@ -357,6 +354,7 @@ class Book:
             "cash_told": self._cash_told,
             "latest_cash_ns": self._latest_cash_ns,
             "statement_ns": self._statement_ns,
+            "opening_ns": self._opening_ns,
             "balances": dict(sorted(self._balances.items())),
             "holdings": {symbol: holding.snapshot() for symbol, holding in sorted(self._holdings.items())},
             "fills": sorted(self._fill_ids),
@@ -368,11 +366,11 @@ class Book:
         """Remember what a snapshot kept. Raises: InvariantBroken when it is of other instruments."""
         holdings = snapshot["holdings"]
         if set(holdings) != set(self._holdings) or set(snapshot["balances"]) != set(self._balances):
-            raise InvariantBroken(
-                f"snapshot of the book is of {', '.join(holdings)}, expected {', '.join(self._holdings)}"
-            )
+            names = ", ".join(self._holdings)
+            raise InvariantBroken(f"snapshot of the book is of {', '.join(holdings)}, expected {names}")
         self._sequence, self._cash_told = snapshot["sequence"], snapshot["cash_told"]
-        self._latest_cash_ns, self._statement_ns = snapshot["latest_cash_ns"], snapshot["statement_ns"]
+        self._latest_cash_ns, self._opening_ns = snapshot["latest_cash_ns"], snapshot["opening_ns"]
+        self._statement_ns = snapshot["statement_ns"]
         self._balances.update(snapshot["balances"])
         self._open.clear()
         for symbol, holding in self._holdings.items():
@@ -385,8 +383,8 @@ class Book:
     def digest(self) -> str:
         """Return the SHA-256 of what is booked, not of how: equal for the same facts in any order, told how often ever.
 
-        That holds as far back as fills are kept (ledger/fill_order.py). A difference that was booked and explained
-        leaves no trace in it.
+        That holds as far back as fills are kept (ledger/fill_order.py). Nothing is left in it of a difference that was
+        explained, nor of a fact that the opening held.
         """
         booked = {
             "balances": self._balances,

@@ -31,8 +31,8 @@ class Booked(msgspec.Struct, frozen=True, gc=False):
 class BookedFill(msgspec.Struct, frozen=True, gc=False):
     """What an execution did. realized excludes the fee; notional is positive; position_after is signed.
 
-    corrections are what a late one changed besides: usually none. is_unordered says that it came so late that it could
-    not be put in the venue's order: it counts where it arrived.
+    corrections are what a late one changed besides: usually none. is_unordered says that it came so late that its place
+    among the oldest is not known any more: it counts behind those that are forgotten.
     """
 
     transaction: Transaction
@@ -113,8 +113,11 @@ def transfer_transaction(sequence: int, fact: TransferBooked) -> Transaction:
 
 
 def opening_transaction(sequence: int, fact: AccountReported) -> Transaction:
-    """Return the transaction that opens a book with what the venue says we have: cash and positions at entry cost."""
-    positions = tuple((accounts_of(symbol).position, cost) for symbol, _, cost in fact.positions)
+    """Return the transaction that opens a book with what the venue says we have: cash and positions at entry cost.
+
+    A flat position costs nothing, whatever the statement says.
+    """
+    positions = tuple((accounts_of(symbol).position, cost) for symbol, lots, cost in fact.positions if lots)
     brought = fact.cash + sum(cost for _, cost in positions)
     return balanced(
         sequence,

@@ -5,7 +5,8 @@ row hashes the same when it is made, when it is read back, and on either databas
 
 Laws: a row's content is its values as JSON, in the order of CONTENT_COLUMNS; its hash is the SHA-256 of the hash before
 it and its content, so that changing, removing or exchanging any row breaks its chain from there on; the first link of
-every table hangs on the run's own row. Nothing that may change later is covered by a row's hash.
+every table hangs on the run's own row. Nothing that may change later is covered by a row's hash. Positions change with every
+mark, so their rows carry no hash: their chain is made anew, over all of them, whenever they are written.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,8 +23,9 @@ Head = tuple[int, str]
 """How many rows of a table are chained, and the hash of the last one."""
 
 RUNS = "runs"
+POSITIONS = "positions"
 CHAINED = ("incidents", "markouts", "marks", "orders", "transactions", "transitions")
-"""The chained tables. `chains` holds one row for each of them and one for RUNS."""
+"""The chained tables. `chains` holds one row for each of them, one for RUNS and one for POSITIONS."""
 
 COLUMNS = {name: tuple(table.c.keys()) for name, table in tables.metadata.tables.items()}
 """The columns of every table; rows are tuples in this order everywhere."""
@@ -43,6 +45,11 @@ CONTENT_COLUMNS = {name: tuple(column for column in COLUMNS[name] if column != "
 
 _order_content = itemgetter(*(COLUMNS["orders"].index(name) for name in ORDER_COLUMNS))
 _encode = msgspec.json.Encoder().encode
+_SYMBOL_AT = COLUMNS[POSITIONS].index("symbol")
+
+
+def _symbol_of(row: Sequence[Any]) -> str:
+    return str(row[_SYMBOL_AT])
 
 
 def row_bytes(values: Sequence[Any]) -> bytes:
@@ -87,7 +94,15 @@ def seal_of(notices: int, heads: Mapping[str, Head]) -> str:
 
 def empty_heads(genesis: str) -> dict[str, Head]:
     """Return the chains of a run that holds nothing yet."""
-    return {RUNS: (1, genesis), **dict.fromkeys(CHAINED, (0, genesis))}
+    return {RUNS: (1, genesis), **dict.fromkeys((*CHAINED, POSITIONS), (0, genesis))}
+
+
+def positions_head(genesis: str, rows: Iterable[Sequence[Any]]) -> Head:
+    """Return the chain of whole rows of positions, by symbol, from the run's own hash on."""
+    links, head = 0, genesis
+    for row in sorted(rows, key=_symbol_of):
+        links, head = links + 1, next_hash(head, row_bytes(row))
+    return links, head
 
 
 def linked(rows: Iterable[Row], head: Head) -> tuple[list[Row], Head]:

@@ -5,17 +5,22 @@ the same lines; here is the line, and the one way of adding.
 
 Laws: an entry is one transaction with everything that hangs on it; profit comes from its postings alone, and memos
 (slippage, execution, volume) from its fill. Adding tallies loses nothing: whatever way entries are grouped, the sums of
-the groups are the sums of all.
+the groups are the sums of all. What a markout showed counts in the hour it was taken in, so that an hour that is over
+stays as it is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
+from domain.units import NS_PER_HOUR
 from ledger.accounts import (
+    CASH,
     FEES,
     FUNDING,
     LIQUIDATION,
+    POSITION,
     REALIZED,
     REBATES,
     TRANSFERS,
@@ -31,7 +36,8 @@ from ledger.pnl import net_of
 class RunPart(msgspec.Struct, frozen=True, kw_only=True):
     """One run: who it was, when, and how its prices and lots are scaled.
 
-    last_ns is the last moment the ledger knows of it. decimals are price and size decimals by symbol.
+    last_ns is the last moment the ledger knows of it, opened_ns when its opening statement was booked: a run may end
+    before the venue ever told what there is. decimals are price and size decimals by symbol.
     """
 
     run_id: str
@@ -45,10 +51,15 @@ class RunPart(msgspec.Struct, frozen=True, kw_only=True):
     ended_ns: int | None
     last_ns: int
     decimals: Mapping[str, tuple[int, int]]
+    opened_ns: int | None = None
+    has_booked: bool = False
 
 
 class FillEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The execution of an entry. Units: lots > 0 with side 1 or -1, money as the fill says, markouts by horizon."""
+    """The execution of an entry. Units: lots > 0 with side 1 or -1, money as the fill says.
+
+    markouts are doubled mids by horizon, markouts_ns when they were taken, by our clock.
+    """
 
     side: int
     price: int
@@ -61,9 +72,15 @@ class FillEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fill_mid_x2: int
     money_per_unit: int
     markouts: dict[int, int] = {}
+    markouts_ns: dict[int, int] = {}
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+def is_opening(kind: str, fact_id: str) -> bool:
+    """Say whether a transaction is the statement its run began with."""
+    return kind == "transfer" and fact_id.startswith(OPENING)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One transaction. postings are (account, amount), lots (symbol, signed lots) that came without a fill.
 
     funding_hour_ns is the hour a settlement was for. ts_event_ns is the venue's time, ts_ns when we booked.
@@ -86,7 +103,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_opening(self) -> bool:
         """Say whether this is the statement the run began with."""
-        return self.kind == "transfer" and self.fact_id.startswith(OPENING)
+        return is_opening(self.kind, self.fact_id)
 
     @property
     def is_correction(self) -> bool:
@@ -105,10 +122,13 @@ class MarkPoint(msgspec.Struct, frozen=True, gc=False):
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A run read whole, in the order it was booked. positions are (symbol, lots, cost, unrealized) at its last mark."""
+    """A run in the order it was booked. positions are (symbol, lots, cost, unrealized) at its last mark, if that is known.
+
+    entries are gone through once by whoever adds them up, so that they need not be in memory all at once.
+    """
 
     run: RunPart
-    entries: tuple[Entry, ...]
+    entries: Iterable[Entry]
     marks: tuple[MarkPoint, ...]
     positions: tuple[tuple[str, int, int, int], ...]
 
@@ -150,10 +170,23 @@ class Tally(msgspec.Struct, kw_only=True):
 
     def add(self, other: "Tally") -> None:
         """Add another tally to this one."""
-        for name in TALLIED:
-            amount = getattr(other, name)
-            if amount:
-                setattr(self, name, getattr(self, name) + amount)
+        self.realized += other.realized
+        self.unrealized += other.unrealized
+        self.funding += other.funding
+        self.fees += other.fees
+        self.rebates += other.rebates
+        self.slippage += other.slippage
+        self.liquidation += other.liquidation
+        self.delay += other.delay
+        self.drift += other.drift
+        self.spread_captured += other.spread_captured
+        self.adverse_1s += other.adverse_1s
+        self.adverse_10s += other.adverse_10s
+        self.adverse_60s += other.adverse_60s
+        self.fills += other.fills
+        self.maker_fills += other.maker_fills
+        self.volume += other.volume
+        self.maker_volume += other.maker_volume
 
     def split(self, part: int, whole: int) -> "tuple[Tally, Tally]":
         """Return the share of what closed a position and the rest, of a fill that turned it around.
@@ -178,6 +211,9 @@ EXECUTION = ("delay", "drift", "spread_captured", "adverse_1s", "adverse_10s", "
 TALLIED = Tally.__struct_fields__
 SHARED = frozenset({"fees", "rebates", "slippage", "volume", "maker_volume", *EXECUTION})
 """What a fill that closes one position and opens the next leaves to both."""
+
+HELD = frozenset({CASH, POSITION})
+"""Accounts of what there is; all others say where it came from."""
 
 _GAINS = {REALIZED: "realized", FUNDING: "funding", REBATES: "rebates"}
 
@@ -214,6 +250,38 @@ def booked(entry: Entry) -> Booked:
     return Booked(by_symbol, transfers, unexplained)
 
 
+def value_of(entry: Entry) -> int:
+    """Return by how much an entry changed cash and positions at cost: transfers, unexplained and net profit together."""
+    return -sum(amount for account, amount in entry.postings if kind_of(account) not in HELD)
+
+
+def by_hour(entry: Entry, done: Booked) -> Iterator[tuple[int, Booked]]:
+    """Yield what an entry did and when: with its booking, and what markouts of a later hour showed when they did."""
+    fill, hour = entry.fill, entry.ts_ns // NS_PER_HOUR
+    taken = fill.markouts_ns if fill is not None else {}
+    late = sorted((ts_ns, horizon_ns) for horizon_ns, ts_ns in taken.items() if ts_ns // NS_PER_HOUR > hour)
+    if fill is None or not late:
+        yield entry.ts_ns, done
+        return
+    later = {horizon_ns for _, horizon_ns in late}
+    known = {horizon_ns: mid_x2 for horizon_ns, mid_x2 in fill.markouts.items() if horizon_ns not in later}
+    before = _knowing(entry, fill, known)
+    yield entry.ts_ns, before
+    for ts_ns, horizon_ns in late:
+        known = {**known, horizon_ns: fill.markouts[horizon_ns]}
+        after = _knowing(entry, fill, known)
+        yield ts_ns, Booked({entry.symbol: _shown(before.by_symbol[entry.symbol], after.by_symbol[entry.symbol])}, 0, 0)
+        before = after
+
+
+def _knowing(entry: Entry, fill: FillEntry, markouts: dict[int, int]) -> Booked:
+    return booked(replace(entry, fill=replace(fill, markouts=markouts)))
+
+
+def _shown(before: Tally, after: Tally) -> Tally:
+    return Tally(**{name: getattr(after, name) - getattr(before, name) for name in EXECUTION})
+
+
 def _of(by_symbol: dict[str, Tally], account: str) -> Tally:
     return by_symbol.setdefault(symbol_of(account), Tally())
 
@@ -230,8 +298,12 @@ def _add_fill(tally: Tally, fill: FillEntry) -> None:
         fill.money_per_unit,
     )
     tally.slippage += fill.slippage
-    for name in EXECUTION:
-        setattr(tally, name, getattr(tally, name) + getattr(done, name))
+    tally.delay += done.delay
+    tally.drift += done.drift
+    tally.spread_captured += done.spread_captured
+    tally.adverse_1s += done.adverse_1s
+    tally.adverse_10s += done.adverse_10s
+    tally.adverse_60s += done.adverse_60s
     tally.fills += 1
     tally.volume += fill.notional
     if fill.is_maker:

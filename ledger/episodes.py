@@ -4,16 +4,17 @@ Laws: an execution that turns a position around closes one episode and opens the
 closed one, its fees and memos to both by lots. Funding belongs to the episode that was held at its hour, by the venue's
 time. Lots that came without an execution (an opening statement, a correction) open, grow and close episodes as well. A
 correction's profit belongs to the episode that is open when it is booked, or the last one; a late execution that
-explains lots the position already holds belongs there too, and moves nothing. The episodes of a run hold
-everything its entries booked: what no episode can be blamed for is in number 0 of the instrument.
+explains lots the position already holds belongs there too, and moves nothing. Only an open episode has unrealized
+profit. The episodes of a run hold everything its entries booked: what no episode can be blamed for is in number 0 of
+the instrument.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import msgspec
 
 from domain.transaction import CorrectionCause
-from ledger.entries import Entry, FillEntry, RunFacts, Tally, booked
+from ledger.entries import Booked, Entry, FillEntry, RunFacts, Tally, booked
 
 EXPLAINED = CorrectionCause.EXPLAINED.label
 
@@ -95,10 +96,17 @@ def episodes_of(facts: RunFacts) -> list[Episode]:
 
     Number 0 is there only if something belongs to it.
     """
-    lines = _walk(facts.run.run_id, facts.entries)
-    for symbol, _, _, unrealized in facts.positions:
-        line = lines.setdefault(symbol, _Line(facts.run.run_id, symbol))
-        line.current.tally.unrealized += unrealized
+    return episodes_along(facts.run.run_id, ((entry, booked(entry)) for entry in facts.entries), facts.positions)
+
+
+def episodes_along(
+    run_id: str, told: Iterable[tuple[Entry, Booked]], positions: Iterable[tuple[str, int, int, int]]
+) -> list[Episode]:
+    """Return the same, going along with entries that somebody else adds up as well."""
+    lines = _walk(run_id, told)
+    for symbol, _, _, unrealized in positions:
+        line = lines.setdefault(symbol, _Line(run_id, symbol))
+        (line.current if line.lots else line.outside).tally.unrealized += unrealized
     found: list[Episode] = []
     for symbol in sorted(lines):
         line = lines[symbol]
@@ -108,16 +116,23 @@ def episodes_of(facts: RunFacts) -> list[Episode]:
     return found
 
 
-def _walk(run_id: str, entries: Sequence[Entry]) -> dict[str, _Line]:
+def _walk(run_id: str, told: Iterable[tuple[Entry, Booked]]) -> dict[str, _Line]:
     lines: dict[str, _Line] = {}
 
     def line_of(symbol: str) -> _Line:
-        return lines.setdefault(symbol, _Line(run_id, symbol))
+        line = lines.get(symbol)
+        if line is None:
+            line = lines[symbol] = _Line(run_id, symbol)
+        return line
 
-    for place, entry in enumerate(entries):
-        tallies = dict(booked(entry).by_symbol)
+    following = iter(told)
+    current = next(following, None)
+    while current is not None:
+        entry, done = current
+        current = next(following, None)
+        tallies = dict(done.by_symbol)
         if entry.fill is not None:
-            after = entries[place + 1] if place + 1 < len(entries) else entry
+            after = entry if current is None else current[0]
             is_known = after.cause == EXPLAINED and dict(after.lots).get(entry.symbol) == -signed_lots(entry.fill)
             change = 0 if is_known else signed_lots(entry.fill)
             line_of(entry.symbol).move(entry, change, tallies.pop(entry.symbol))

@@ -43,6 +43,11 @@ class LedgerSide(msgspec.Struct, frozen=True, kw_only=True):
     fills: tuple[OrderFilled, ...]
     fundings: tuple[FundingPaid, ...]
     transfers: tuple[TransferBooked, ...]
+    totals: dict[str, int] = {}
+    """Every fact of money the ledger holds up to ts_ns, by kind, whether the statement reaches back to it or not."""
+    facts_newer: int = 0
+    newest_ns: int = 0
+    """How many facts of the ledger are younger than ts_ns, and when the youngest happened, in the venue's time."""
 
     @property
     def cash(self) -> Money:

@@ -11,7 +11,7 @@ from domain.errors import LedgerUnbalanced
 from domain.instrument import Instrument
 from domain.units import Money, format_money
 from ledger.accounts import InstrumentAccounts, accounts_of
-from ledger.fill_order import CHANGE, COST, KIND, LOTS, TS, FillOrder, Move, Reordered
+from ledger.fill_order import CHANGE, KIND, TS, FillOrder, Move, Reordered
 from ledger.pnl import ProfitAndLoss, net_of, profit_and_loss
 from ledger.position import unrealized
 
@@ -42,20 +42,17 @@ class Holding:
     def put_in_order(self, fill: Move, realized: int, *, is_explaining: bool) -> Reordered:
         """Put a late fill in its place; return what is realized by it beyond what its transaction says, and by others.
 
-        An explaining one changes no lots: a booked difference held them. One too late to be put in its place counts
-        where it arrived, and the venue's order begins anew behind it.
+        An explaining one changes no lots: a booked difference held them; one too late to be put in its place changes
+        nothing else either.
         """
         order, change = self.order, fill[CHANGE]
         if is_explaining:
             self.lots_unexplained -= change
-        if not order.is_forgotten(fill[TS]):
-            orders, closings = order.insert(fill)
-            self.lots, self.cost = order.position
-            return Reordered(orders, closings - realized) if fill[KIND] else Reordered(orders - realized, closings)
-        if not is_explaining:
-            self.lots, self.cost = fill[LOTS], fill[COST]
-            order.restart(self.lots, self.cost)
-        return Reordered(0, 0)
+            if order.is_forgotten(fill[TS]):
+                return Reordered(0, 0)
+        orders, closings = order.insert(fill)
+        self.lots, self.cost = order.position
+        return Reordered(orders, closings - realized) if fill[KIND] else Reordered(orders - realized, closings)
 
     def totals(self, balances: Mapping[str, int], mark_price: int) -> ProfitAndLoss:
         """Return profit and loss by cause; its equity is its net."""

@@ -79,7 +79,14 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     suspended_lots: dict[str, int]
     decimals: dict[str, tuple[int, int]]
     facts_compared: int
-    orders_compared: int
+    orders_compared: int | None
+    """None when the statement says nothing about orders."""
+    compared: dict[str, tuple[int, int]]
+    """By kind of fact, how many were compared, of how many that either side knows up to ts_ns."""
+    complete_since_ns: int
+    facts_newer: int
+    newest_ns: int
+    """Facts of the ledger that are younger than the statement, and when the youngest happened (venue's time)."""
 
     @property
     def is_agreed(self) -> bool:
@@ -123,15 +130,19 @@ def reconcile(
         account=venue.account or ledger.account,
         run_id=ledger.run_id,
         ts_ns=venue.ts_ns,
-        discrepancies=(*found, *_value(venue), *positions, *orders, *facts),
+        discrepancies=(*found, *_value(ledger, venue), *positions, *orders, *facts),
         bridge=equity_bridge(ledger, venue, since),
         unexplained_cash=Money(unexplained_cash),
         unexplained_lots=unexplained_lots,
         suspended_cash=ledger.suspended_cash,
         suspended_lots=ledger.suspended_lots,
         decimals=venue.decimals,
-        facts_compared=compared,
+        facts_compared=sum(count for count, _ in compared.values()),
         orders_compared=orders_compared,
+        compared=compared,
+        complete_since_ns=venue.complete_since_ns,
+        facts_newer=ledger.facts_newer,
+        newest_ns=ledger.newest_ns,
     )
 
 
@@ -159,12 +170,14 @@ def effect_of(fact: FactOfMoney, money_per_unit: int) -> Effect:
             return fact.amount, "", 0
 
 
-def _facts(ledger: LedgerSide, venue: VenueStatement) -> tuple[list[Discrepancy], dict[str, Effect], int]:
-    """Compare every fact by its identity; return differences, what they explain by fact, and how many were compared."""
+def _facts(
+    ledger: LedgerSide, venue: VenueStatement
+) -> tuple[list[Discrepancy], dict[str, Effect], dict[str, tuple[int, int]]]:
+    """Compare every fact by its identity; return differences, what they explain by fact, and by kind how many of all."""
     first_ns = max(venue.complete_since_ns, ledger.opened_ns + 1)
     found: list[Discrepancy] = []
     effects: dict[str, Effect] = {}
-    seen = 0
+    compared: dict[str, tuple[int, int]] = {}
     kinds: tuple[tuple[What, Mapping[str, FactOfMoney], Mapping[str, FactOfMoney]], ...] = (
         (What.FILL, {fill_id(one): one for one in ledger.fills}, {fill_id(one): one for one in venue.fills}),
         (
@@ -179,17 +192,20 @@ def _facts(ledger: LedgerSide, venue: VenueStatement) -> tuple[list[Discrepancy]
         ),
     )
     for what, ours, theirs in kinds:
+        seen = missing = 0
         for fact_id in sorted({**ours, **theirs}):
             mine, told = ours.get(fact_id), theirs.get(fact_id)
             known = told if mine is None else mine
             if known is None or not first_ns <= known.ts_event_ns <= venue.ts_ns:
                 continue
             seen += 1
+            missing += mine is None
             difference = _fact_difference(what, fact_id, mine, told, venue)
             if difference is not None:
                 found.append(difference[0])
                 effects[f"{what.value} {fact_id}"] = difference[1]
-    return found, effects, seen
+        compared[what.value] = (seen, max(seen, ledger.totals.get(what.value, 0) + missing))
+    return found, effects, compared
 
 
 def _fact_difference(
@@ -248,22 +264,25 @@ def _shown(fact: FactOfMoney, venue: VenueStatement) -> str:
             return f"{_signed(fact.amount, format_money)} USDC"
 
 
-def _value(venue: VenueStatement) -> list[Discrepancy]:
+def _value(ledger: LedgerSide, venue: VenueStatement) -> list[Discrepancy]:
     """Hold a statement against itself: its account value against its cash and positions at its own marks."""
     if not venue.account_value or any(symbol not in venue.marks for symbol in venue.positions):
         return []
-    summed = account_value_of(replace(venue, account_value=Money(0)))
+    own = replace(venue, account_value=Money(0))
+    summed = account_value_of(own)
     gap = venue.account_value - summed
     if abs(gap) <= MICRO_USDC * (1 + len(venue.positions)):
         return []
+    ours = account_value_of(replace(own, cash=ledger.cash, positions=ledger.positions, costs=ledger.costs))
     return [
         Discrepancy(
             what=What.VALUE,
             how=How.DIFFERS,
             subject="USDC",
-            ledger=f"{format_money(summed)} by the statement's own cash, positions and marks",
+            ledger=format_money(ours),
             venue=format_money(venue.account_value),
-            explanation=f"the statement contradicts itself by {_signed(gap, format_money)} USDC, more than its rounding",
+            explanation=f"the statement's own cash, positions and marks add up to {format_money(summed)}: it contradicts "
+            f"itself by {_signed(gap, format_money)} USDC, more than its rounding",
         )
     ]
 
@@ -300,10 +319,10 @@ def _positions(
     return found, unexplained
 
 
-def _orders(ledger: LedgerSide, venue: VenueStatement) -> tuple[list[Discrepancy], int]:
+def _orders(ledger: LedgerSide, venue: VenueStatement) -> tuple[list[Discrepancy], int | None]:
     """Compare open orders; those whose answers were on the way at that moment are passed over."""
     if venue.open_orders is None:
-        return [], 0
+        return [], None
     ours = {one.client_order_id: one for one in ledger.open_orders}
     theirs = {one.client_order_id or f"number {one.venue_order_id}": one for one in venue.open_orders}
     found: list[Discrepancy] = []

@@ -8,9 +8,11 @@ Laws: what is committed is balanced (asked of SQL before each commit); one run i
 a schema newer than this code is refused, never touched; which database it is makes no difference.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import clear_frames
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -22,6 +24,7 @@ from ledger.audit import audit
 from ledger.rows import RunRecord, rows_of, run_key
 from ledger.statement import Answers, LedgerStatement, statement_of
 from ledger.store_engine import KEY, StoreUnavailable
+from ledger.store_files import prepare_file
 from ledger.store_rows import Heads, end_run, insert_run, read_heads, write_rows
 from ledger.store_schema import migrate
 from ledger.store_sizes import LedgerSize, sizes
@@ -61,10 +64,7 @@ class LedgerStore:
     @property
     def file(self) -> Path | None:
         """The file of a SQLite database; None for one in memory or on a server."""
-        name = self._url.database
-        if not self.is_sqlite or not name or name == ":memory:" or name.startswith("file:"):
-            return None
-        return Path(name)
+        return store_engine.file_of(self._url)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -74,7 +74,11 @@ class LedgerStore:
     def reading(self) -> Iterator[Connection]:
         """Give a connection that sees one moment of the database, however long it is asked; it cannot write."""
         with self._sentences(), store_engine.reading(self._engine) as connection:
-            yield connection
+            try:
+                yield connection
+            finally:
+                # Whoever was reading a stream when something broke holds it open: let go of it while its database is there.
+                clear_frames(sys.exc_info()[2])
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -189,15 +193,8 @@ class LedgerStore:
     # Inside.
 
     def _prepare_file(self) -> None:
-        path = self.file
-        if path is None:
-            return
-        if self._is_read_only and not path.is_file():
-            raise ConfigInvalid(KEY, self.place, "an existing ledger; there is none yet")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigInvalid(KEY, self.place, f"a folder that can be made ({error.strerror})") from None
+        if self.file is not None:
+            prepare_file(KEY, self.file, read_only=self._is_read_only)
 
     def _cursor(self, connection: Connection, *, to_move: bool = False) -> Sequence[Any]:
         question = queries.CURSOR_TO_MOVE if to_move and not self.is_sqlite else queries.CURSOR

@@ -8,10 +8,12 @@ Laws: a target that holds other rows for a run is refused and left alone; one th
 of a run that went on) gets the whole; one that holds the same is not touched. Nothing is ever taken from the source here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from enum import StrEnum
 from hashlib import sha256
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,6 +28,8 @@ from ledger.store_rows import insert_rows
 
 ROWS_PER_BATCH = 5_000
 DIGEST_BITS = 256
+SAME_SQLITE = "SELECT file FROM pragma_database_list WHERE name = 'main'"
+SAME_POSTGRESQL = "SELECT system_identifier, current_database(), current_schema() FROM pg_control_system()"
 
 
 class RunProof(msgspec.Struct, frozen=True):
@@ -60,6 +64,18 @@ class CopiedRun(msgspec.Struct, frozen=True):
     proof: RunProof
 
 
+def same_database(source: Connection, target: Connection) -> bool:
+    """Say whether two connections lead to the same tables, whatever their URLs."""
+    if source.dialect.name != target.dialect.name:
+        return False
+    question = SAME_POSTGRESQL if source.dialect.name == "postgresql" else SAME_SQLITE
+    own, other = (tuple(one.execute(text(question)).one()) for one in (source, target))
+    if source.dialect.name == "postgresql":
+        return own == other
+    files = [Path(str(file)) for (file,) in (own, other) if file]
+    return len(files) == 2 and files[0].exists() and files[1].exists() and files[0].samefile(files[1])
+
+
 def chosen_runs(connection: Connection, run: str, *, every: bool) -> list[str]:
     """Return the keys of the runs asked for, oldest first: one by its id, every one, or the newest.
 
@@ -74,14 +90,15 @@ def chosen_runs(connection: Connection, run: str, *, every: bool) -> list[str]:
     return known[-1:]
 
 
-def _rows(connection: Connection, table: Table, run: str) -> Iterator[tuple[Any, ...]]:
+def _rows(connection: Connection, table: Table, run: str) -> Generator[tuple[Any, ...], None, None]:
+    # Whoever stops before the end closes it, or the database's cursor outlives its connection.
     asked, portions = select(table).where(table.c.run_id == run), {"yield_per": ROWS_PER_BATCH}
     with connection.execute(asked, execution_options=portions) as found:
         for row in found:
             yield tuple(row)
 
 
-def _digest(rows: Iterator[tuple[Any, ...]]) -> tuple[int, int]:
+def _digest(rows: Iterable[tuple[Any, ...]]) -> tuple[int, int]:
     """Return how many rows there are and the sum of their SHA-256, which no database's idea of order changes."""
     count = total = 0
     for row in rows:
@@ -99,7 +116,8 @@ def proof_of(connection: Connection, run: str) -> RunProof | None:
     counts: dict[str, int] = {}
     content = sha256()
     for name, table in sorted(tables.metadata.tables.items()):
-        counts[name], total = _digest(_rows(connection, table, run))
+        with closing(_rows(connection, table, run)) as rows:
+            counts[name], total = _digest(rows)
         content.update(row_bytes((name, counts[name], f"{total:064x}")))
     heads = {str(name): (int(links), str(head)) for name, links, head in connection.execute(text(queries.HEADS), asked)}
     return RunProof(
@@ -144,16 +162,26 @@ def copy_run(source: Connection, target: LedgerStore, run: str) -> CopiedRun:
             if proof_of(connection, run) != proof:
                 raise DataInvalid(target.place, f"did not store run {run} as it was sent; nothing of it was kept")
     except InvariantBroken as error:
-        raise DataInvalid(target.place, f"has no room for run {run} ({error})") from error
+        raise DataInvalid(target.place, _refused(run, str(error))) from error
     return CopiedRun(Outcome.COPIED if found is None else Outcome.RENEWED, proof)
+
+
+def _refused(run: str, said: str) -> str:
+    """Return in words why a database did not take rows of a run."""
+    lower = said.lower()
+    if "foreign key" in lower:
+        return f"cannot take run {run}: the source holds rows of it whose other half is missing ({said})"
+    if "unique" in lower or "duplicate" in lower:
+        return f"has no room for run {run} ({said})"
+    return f"cannot take run {run}: the source holds values of it that no ledger stores ({said})"
 
 
 def _insert(source: Connection, target: Connection, run: str) -> None:
     _without_timeout(target)
     for table in tables.metadata.sorted_tables:
-        rows = _rows(source, table, run)
-        while batch := list(islice(rows, ROWS_PER_BATCH)):
-            insert_rows(target, table.name, batch)
+        with closing(_rows(source, table, run)) as rows:
+            while batch := list(islice(rows, ROWS_PER_BATCH)):
+                insert_rows(target, table.name, batch)
 
 
 def _without_timeout(connection: Connection) -> None:

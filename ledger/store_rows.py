@@ -15,6 +15,7 @@ from domain.units import Money, format_money
 from ledger import queries
 from ledger.chain import (
     COLUMNS,
+    POSITIONS,
     RUNS,
     Head,
     Row,
@@ -24,6 +25,7 @@ from ledger.chain import (
     linked,
     linked_orders,
     next_hash,
+    positions_head,
     seal_of,
     transaction_content,
 )
@@ -51,6 +53,7 @@ WHERE orders.run_id = c.run_id AND orders.client_order_id = c.client_order_id
 class Heads(msgspec.Struct, frozen=True):
     """Where the chains of a run stand. The youngest mark may still be replaced, so the hash before it is kept too."""
 
+    genesis: str
     notices: int
     seal: str
     chains: dict[str, Head]
@@ -83,8 +86,9 @@ def read_heads(connection: Connection, run: str) -> Heads:
     }
     youngest = connection.execute(text(queries.YOUNGEST_MARKS), asked).all()
     minute_ns = int(youngest[0][0]) if youngest else -1
-    before = str(youngest[1][1]) if len(youngest) > 1 else _genesis_of(connection, run)
-    return Heads(int(found[0]), str(found[1]), chains, minute_ns, before)
+    genesis = _genesis_of(connection, run)
+    before = str(youngest[1][1]) if len(youngest) > 1 else genesis
+    return Heads(genesis, int(found[0]), str(found[1]), chains, minute_ns, before)
 
 
 def insert_run(connection: Connection, record: RunRecord) -> None:
@@ -101,7 +105,7 @@ def insert_run(connection: Connection, record: RunRecord) -> None:
 def end_run(connection: Connection, run: str, ts_ns: int) -> None:
     """Note that a run ended in good order."""
     heads = read_heads(connection, run)
-    chains = {**heads.chains, RUNS: (2, ended_hash(_genesis_of(connection, run), ts_ns))}
+    chains = {**heads.chains, RUNS: (2, ended_hash(heads.genesis, ts_ns))}
     connection.execute(text(queries.END_RUN), {"run": run, "ended_ns": ts_ns})
     _move_heads(connection, run, heads, chains, heads.notices)
 
@@ -143,8 +147,9 @@ def write_rows(connection: Connection, rows: Rows, heads: Heads, notices: int) -
     if rows.positions is not None:
         connection.execute(text(queries.DELETE_POSITIONS), {"run": rows.run})
         insert_rows(connection, "positions", rows.positions)
+        chains[POSITIONS] = positions_head(heads.genesis, rows.positions)
     seal = _move_heads(connection, rows.run, heads, chains, notices)
-    return Heads(notices, seal, chains, minute_ns, before)
+    return Heads(heads.genesis, notices, seal, chains, minute_ns, before)
 
 
 def _genesis_of(connection: Connection, run: str) -> str:

@@ -19,6 +19,7 @@ from domain.identifiers import ClientOrderId, TradeId, VenueOrderId
 from domain.lifecycle import TERMINAL, WORKING
 from domain.order import FillCause, Liquidity, Side
 from domain.statement import OpenOrder, VenueStatement
+from domain.transaction import FactKind
 from domain.units import NS_PER_SECOND, Lots, Money, Price, Rate
 from ledger.accounts import CASH, POSITION, kind_of, symbol_of
 from ledger.bookkeeping import OPENING, fill_id, funding_id
@@ -30,6 +31,7 @@ FLIGHT_NS = 10 * NS_PER_SECOND
 SIDES = {side.label: side for side in Side}
 LIQUIDITIES = {liquidity.label: liquidity for liquidity in Liquidity}
 CAUSES = {cause.label: cause for cause in FillCause}
+FILL_LABELS = frozenset(kind.label for kind in (FactKind.FILL, FactKind.LIQUIDATION, FactKind.DELEVERAGING))
 OPEN_LABELS = frozenset(state.label for state in WORKING)
 TERMINAL_LABELS = tuple(sorted(state.label for state in TERMINAL))
 
@@ -91,6 +93,14 @@ TRANSFERS_OF = _question(
     "JOIN postings p ON p.run_id = t.run_id AND p.sequence = t.sequence AND p.account = :cash "
     "WHERE [within] AND t.kind = 'transfer' AND t.fact_id NOT LIKE :opening AND t.ts_event_ns >= :since ORDER BY t.sequence"
 )
+TOTALS = _question(
+    "SELECT t.kind, COUNT(*) FROM transactions t "
+    "WHERE [within] AND t.kind <> 'correction' AND t.fact_id NOT LIKE :opening GROUP BY t.kind"
+)
+NEWER = text(
+    "SELECT COUNT(*), MAX(ts_event_ns) FROM transactions "
+    "WHERE run_id = :run AND kind <> 'correction' AND (ts_event_ns > :ts OR sequence IN :excluded)"
+).bindparams(bindparam("excluded", expanding=True))
 MOVES = text(
     "SELECT o.client_order_id, o.symbol, o.side, m.venue_order_id, m.price, m.lots, m.filled_lots, m.to_state, m.ts_ns "
     "FROM orders o JOIN transitions m ON m.run_id = o.run_id AND m.client_order_id = o.client_order_id "
@@ -115,11 +125,15 @@ def run_of(connection: Connection, run: str, account: str) -> str:
 def read_side(connection: Connection, run: str, venue: VenueStatement) -> LedgerSide:
     """Return a run of the ledger as of the moment of a statement.
 
-    Raises: DataInvalid when the run is not there, or its book was opened after the statement.
+    Raises: DataInvalid when the run is not there, belongs to another account than the statement, or its book was opened
+    after the statement.
     """
     found = connection.execute(RUN, {"run": run}).one_or_none()
     if found is None:
         raise DataInvalid("the ledger", f"holds no run {run[:40]!r}")
+    if venue.account and venue.account != found.account:
+        problem = f"is of account {venue.account[:80]}; run {run} belongs to account {found.account}"
+        raise DataInvalid("the venue statement", problem)
     opened_ns = connection.execute(OPENED, {"run": run, "opening": f"{OPENING}%"}).scalar_one_or_none()
     if opened_ns is None or opened_ns > venue.ts_ns:
         raise DataInvalid(f"run {run}", "has no opened book at the time of the statement: there is nothing to compare")
@@ -130,6 +144,7 @@ def read_side(connection: Connection, run: str, venue: VenueStatement) -> Ledger
         return connection.execute(question, {name: asked[name] for name in question.compile().params}).all()
 
     kinds, costs = _balances(ask(BALANCES))
+    ((newer, newest_ns),) = ask(NEWER)
     positions = {str(symbol): int(lots) for symbol, lots in ask(FILLED_LOTS)}
     suspended: dict[str, int] = {}
     for symbol, lots, unexplained in ask(ADJUSTED_LOTS):
@@ -161,7 +176,19 @@ def read_side(connection: Connection, run: str, venue: VenueStatement) -> Ledger
             TransferBooked(str(name), Money(amount), ts_event_ns=ts_event_ns, ts_recv_ns=ts_ns)
             for name, amount, ts_event_ns, ts_ns in ask(TRANSFERS_OF)
         ),
+        totals=_totals(ask(TOTALS)),
+        facts_newer=int(newer),
+        newest_ns=int(newest_ns or 0),
     )
+
+
+def _totals(rows: Iterable[Sequence[Any]]) -> dict[str, int]:
+    """Return how many facts there are by what they are for a statement: to the venue a liquidation is a fill."""
+    found: dict[str, int] = {}
+    for kind, count in rows:
+        name = "fill" if kind in FILL_LABELS else str(kind)
+        found[name] = found.get(name, 0) + int(count)
+    return found
 
 
 def _not_yet(connection: Connection, run: str, venue: VenueStatement) -> list[int]:

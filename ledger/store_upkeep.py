@@ -2,7 +2,8 @@
 
 Laws: a backup is one moment of the ledger and proven equal to it before it gets its name; a run leaves the ledger only
 after an archive on the disk was proven to hold it, and in the transaction that finds it unchanged; a run that goes on is
-never archived; no file in use by a ledger is written over.
+never archived, one that is not sound only when that was asked for; no file in use by a ledger is written over; what fails
+leaves no file it made itself, unless that holds a run already.
 """
 
 import sqlite3
@@ -14,11 +15,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, text
 
-from domain.errors import ConfigInvalid, DataInvalid
-from ledger import queries, tables
+from domain.errors import ConfigInvalid, DataInvalid, HouseError
+from ledger import queries, store_engine, tables
+from ledger.audit import Problem, audit
 from ledger.store import LedgerStore, StoreUnavailable
 from ledger.store_copy import CopiedRun, RunProof, copy_run, delete_run, proof_of
-from ledger.store_files import absent, whole_file
+from ledger.store_files import absent, in_a_folder, whole_file
 from ledger.store_sizes import WAL_SUFFIX, LedgerSize
 
 KEY = "--to"
@@ -47,6 +49,13 @@ class OldRun(msgspec.Struct, frozen=True):
     was_killed: bool
 
 
+class LeftOut(msgspec.Struct, frozen=True):
+    """How many runs without an end an archive does not take: those silent since before the date, and the others."""
+
+    never_ended: int
+    going_on: int
+
+
 class Vacuumed(msgspec.Struct, frozen=True):
     """Sizes around a vacuum."""
 
@@ -58,7 +67,39 @@ def ledger_file(key: str, path: Path) -> str:
     """Return the URL of a SQLite file. Raises: ConfigInvalid for a name that no URL can hold."""
     if "?" in str(path):
         raise ConfigInvalid(key, str(path), "a name without a question mark")
-    return f"sqlite:///{path}"
+    # What follows a percent sign in a URL is read as the number of a letter.
+    return f"sqlite:///{str(path).replace('%', '%25')}"
+
+
+@contextmanager
+def target_ledger(url: str) -> Iterator[LedgerStore]:
+    """Open a ledger to write runs into. A SQLite file that it made is removed again when that fails before the first run.
+
+    Raises: ConfigInvalid for a place that is no ledger, and for a folder that is not there.
+    """
+    path = store_engine.file_of(store_engine.parsed(url))
+    is_new = path is not None and not path.exists()
+    if path is not None:
+        in_a_folder(KEY, path)
+    is_kept = False
+    try:
+        with closing(LedgerStore(url)) as store:
+            try:
+                yield store
+                is_kept = True
+            finally:
+                is_kept = is_kept or not is_new or _may_hold_runs(store)
+    finally:
+        if path is not None and is_new and not is_kept:
+            path.unlink(missing_ok=True)
+            _remove_side_files(path)
+
+
+def _may_hold_runs(store: LedgerStore) -> bool:
+    try:
+        return bool(store.run_ids())
+    except HouseError:
+        return True
 
 
 def _refuse_own_file(store: LedgerStore, path: Path) -> None:
@@ -161,20 +202,56 @@ def old_runs(connection: Connection, before_ns: int, *, with_killed: bool = Fals
     return found
 
 
-def archive(store: LedgerStore, path: Path, runs: Sequence[OldRun], told: Told | None = None) -> list[CopiedRun]:
+def left_out(connection: Connection, before_ns: int, *, with_killed: bool = False) -> LeftOut:
+    """Count the runs without an end that `old_runs` does not return."""
+    silent = going_on = 0
+    for run, _, _, ended_ns in connection.execute(text(RUNS)).all():
+        if ended_ns is None:
+            is_silent = int(connection.execute(text(LAST_SEEN), {"run": run}).scalar_one()) < before_ns
+            silent += is_silent and not with_killed
+            going_on += not is_silent
+    return LeftOut(silent, going_on)
+
+
+def unsound(store: LedgerStore, runs: Sequence[OldRun]) -> dict[str, list[Problem]]:
+    """Audit these runs; return the problems of those that have any."""
+    with store.reading() as connection:
+        found = audit(connection, runs[0].run if len(runs) == 1 else "")
+    by_run = {old.run: [problem for problem in found if problem.run in {"", old.run}] for old in runs}
+    return {run: problems for run, problems in by_run.items() if problems}
+
+
+def refuse_unsound(store: LedgerStore, runs: Sequence[OldRun]) -> None:
+    """Refuse runs whose audit finds anything. Raises: DataInvalid that names the first problem of the first of them."""
+    for run, problems in unsound(store, runs).items():
+        more = f" and {len(problems) - 1:,} more" if len(problems) > 1 else ""
+        raise DataInvalid(
+            store.place,
+            f"run {run} is not sound and nothing was moved ({problems[0].sentence}{more}); --unsound takes it",
+        )
+
+
+def archive(
+    store: LedgerStore, path: Path, runs: Sequence[OldRun], told: Told | None = None, *, with_unsound: bool = False
+) -> list[CopiedRun]:
     """Move whole runs into the SQLite ledger of that name, made when there is none; return what became of each.
 
-    A run leaves the ledger after the archive was proven to hold it. Killed in between, the same call goes on.
-    Raises: ConfigInvalid when the file is this ledger or holds other rows for a run; DataInvalid when a run was changed
-    meanwhile: it stays where it is.
+    All are audited before the first is moved, unless with_unsound. A run leaves the ledger after the archive was proven
+    to hold it. Killed in between, the same call goes on.
+    Raises: ConfigInvalid when the file is this ledger or holds other rows for a run; DataInvalid when a run is not sound,
+    or was changed meanwhile: it stays where it is.
     """
     _refuse_own_file(store, path)
+    if not with_unsound:
+        refuse_unsound(store, runs)
     moved: list[CopiedRun] = []
-    with closing(LedgerStore(ledger_file(KEY, path))) as target:
+    with target_ledger(ledger_file(KEY, path)) as target:
         for old in runs:
             with store.reading() as source:
+                _refuse_gone(source, store, old.run)
                 copied = copy_run(source, target, old.run)
             with store.writing() as connection:
+                _refuse_gone(connection, store, old.run)
                 if proof_of(connection, old.run) != copied.proof:
                     raise DataInvalid(
                         store.place, f"changed run {old.run} while it was archived; it stays in the ledger"
@@ -187,17 +264,43 @@ def archive(store: LedgerStore, path: Path, runs: Sequence[OldRun], told: Told |
     return moved
 
 
+def _refuse_gone(connection: Connection, store: LedgerStore, run: str) -> None:
+    if connection.execute(text(queries.CURSOR), {"run": run}).one_or_none() is None:
+        raise DataInvalid(store.place, f"no longer holds run {run}: another archive moved it meanwhile")
+
+
 def vacuum(store: LedgerStore) -> Vacuumed:
     """Give space that deleted rows left back to the disk (SQLite) or to new rows (PostgreSQL), and refresh statistics.
 
-    Raises: StoreUnavailable when somebody else holds a SQLite file for longer than a few seconds.
+    Raises: StoreUnavailable when somebody else holds a SQLite file for longer than a few seconds; ConfigInvalid for a
+    user of PostgreSQL who may not do it.
     """
-    before = store.size()
     with store.maintaining() as driver:
         if store.is_sqlite:
+            # What waits in the log is counted where it belongs, or the file would seem to grow.
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            before = store.size()
             for statement in ("VACUUM", "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"):
                 driver.execute(statement).fetchall()
         else:
-            for name in tables.metadata.tables:
-                driver.execute(f"VACUUM (ANALYZE) {name}")
+            before = store.size()
+            _vacuum_postgresql(store, driver)
     return Vacuumed(before, store.size())
+
+
+def _vacuum_postgresql(store: LedgerStore, driver: Any) -> None:
+    """Vacuum every table. PostgreSQL passes over those of somebody else and only gives notice of it."""
+    warned: list[str] = []
+
+    def hear(notice: Any) -> None:
+        if notice.severity_nonlocalized == "WARNING":
+            warned.append(" ".join(str(notice.message_primary).split()))
+
+    driver.add_notice_handler(hear)
+    try:
+        for name in tables.metadata.tables:
+            driver.execute(f"VACUUM (ANALYZE) {name}")
+    finally:
+        driver.remove_notice_handler(hear)
+    if warned:
+        raise ConfigInvalid(store_engine.KEY, store.place, f"a user who owns the ledger's tables ({warned[0]})")

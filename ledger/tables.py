@@ -7,7 +7,8 @@ those of the lifecycle. No two transactions of an account book the same fact, wh
 
 Chains: rows that never change carry the SHA-256 of themselves and the row before (`link` counts them from 1; a
 transaction's link is its sequence, and its hash covers its postings, fill, funding and adjustments). `chains` holds the
-number of links and the last hash of each, `cursors.seal` the hash over all of a run's chains.
+number of links and the last hash of each, and of the positions as they stand; `cursors.seal` is the hash over all of a
+run's chains.
 
 `ledger/migrations` builds the same tables step by step; a test holds both together.
 """
@@ -31,6 +32,9 @@ from sqlalchemy import (
 from domain.lifecycle import State
 from domain.order import FillCause, Liquidity, Side
 from domain.transaction import CorrectionCause, FactKind
+
+REVISION = "0002"
+"""The revision of ledger/migrations that makes these tables."""
 
 RUN_KEY_LENGTH = 16
 ORDER_KEY_LENGTH = 34
@@ -140,7 +144,10 @@ chains = Table(
     _number("links"),
     _hash("head"),
 )
-"""How many rows of a table are chained and the hash of the last one; `runs` is the first link of all the others."""
+"""How many rows of a table are chained and the hash of the last one; `runs` is the first link of all the others.
+
+`positions` are chained anew, by symbol, whenever they are written.
+"""
 
 orders = Table(
     "orders",
@@ -166,6 +173,7 @@ orders = Table(
     _hash(),
     CheckConstraint(one_of("state", STATES), name="state"),
     CheckConstraint(one_of("side", SIDES), name="side"),
+    CheckConstraint("link > 0", name="link"),
     CheckConstraint("lots > 0 AND price > 0", name="size"),
 )
 """Every order as it stands now. Its hash covers what never changes; the rest is what its last transition says."""
@@ -189,6 +197,8 @@ transitions = Table(
     Column("detail", Text, nullable=False),
     _number("link"),
     _hash(),
+    CheckConstraint("notice > 0", name="notice"),
+    CheckConstraint("link > 0", name="link"),
     CheckConstraint(one_of("from_state", STATES), name="from_state"),
     CheckConstraint(one_of("to_state", STATES), name="to_state"),
     ForeignKeyConstraint(["run_id", "client_order_id"], ["orders.run_id", "orders.client_order_id"]),
@@ -212,6 +222,7 @@ transactions = Table(
     _label("cause"),
     Column("evidence", Text, nullable=False),
     _hash(),
+    CheckConstraint("sequence > 0", name="sequence"),
     CheckConstraint(one_of("kind", KINDS), name="kind"),
     CheckConstraint(one_of("cause", CORRECTION_CAUSES), name="cause"),
     CheckConstraint("(kind = 'correction') = (cause <> 'none')", name="corrected"),
@@ -293,6 +304,7 @@ markouts = Table(
     _number("ts_ns"),
     _number("link"),
     _hash(),
+    CheckConstraint("link > 0", name="link"),
     CheckConstraint("mid_x2 > 0", name="mid"),
     ForeignKeyConstraint(["run_id", "sequence"], ["fills.run_id", "fills.sequence"]),
 )
@@ -329,6 +341,7 @@ marks = Table(
         )
     ),
     _hash(),
+    CheckConstraint("link > 0", name="link"),
 )
 """The account at the last mark of each minute: the equity curve. The youngest row is replaced until its minute ends."""
 
@@ -356,5 +369,7 @@ incidents = Table(
     Column("detail", Text, nullable=False),
     _number("link"),
     _hash(),
+    CheckConstraint("notice > 0", name="notice"),
+    CheckConstraint("link > 0", name="link"),
 )
 """What a person should be able to look up later: modes, kill switch, warnings, facts that contradicted us."""

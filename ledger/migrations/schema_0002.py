@@ -145,6 +145,7 @@ orders = Table(
     _hash(),
     CheckConstraint(_one_of("state", STATES), name="state"),
     CheckConstraint(_one_of("side", SIDES), name="side"),
+    CheckConstraint("link > 0", name="link"),
     CheckConstraint("lots > 0 AND price > 0", name="size"),
 )
 
@@ -167,6 +168,8 @@ transitions = Table(
     Column("detail", Text, nullable=False),
     _number("link"),
     _hash(),
+    CheckConstraint("notice > 0", name="notice"),
+    CheckConstraint("link > 0", name="link"),
     CheckConstraint(_one_of("from_state", STATES), name="from_state"),
     CheckConstraint(_one_of("to_state", STATES), name="to_state"),
     ForeignKeyConstraint(["run_id", "client_order_id"], ["orders.run_id", "orders.client_order_id"]),
@@ -189,6 +192,7 @@ transactions = Table(
     _label("cause"),
     Column("evidence", Text, nullable=False),
     _hash(),
+    CheckConstraint("sequence > 0", name="sequence"),
     CheckConstraint(_one_of("kind", KINDS), name="kind"),
     CheckConstraint(_one_of("cause", CORRECTION_CAUSES), name="cause"),
     CheckConstraint("(kind = 'correction') = (cause <> 'none')", name="corrected"),
@@ -263,6 +267,7 @@ markouts = Table(
     _number("ts_ns"),
     _number("link"),
     _hash(),
+    CheckConstraint("link > 0", name="link"),
     CheckConstraint("mid_x2 > 0", name="mid"),
     ForeignKeyConstraint(["run_id", "sequence"], ["fills.run_id", "fills.sequence"]),
 )
@@ -297,6 +302,7 @@ marks = Table(
         )
     ),
     _hash(),
+    CheckConstraint("link > 0", name="link"),
 )
 
 positions = Table(
@@ -322,4 +328,6 @@ incidents = Table(
     Column("detail", Text, nullable=False),
     _number("link"),
     _hash(),
+    CheckConstraint("notice > 0", name="notice"),
+    CheckConstraint("link > 0", name="link"),
 )

@@ -5,7 +5,6 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from threading import Event as Flag
 
 import pytest
 
@@ -14,6 +13,7 @@ from bot.config import load
 from bot.journal_file import JournalUnwritable
 from bot.markets import synthetic_market
 from bot.rebuilding import rebuild
+from bot.stop_flag import StopFlag
 from domain.commands import VenueCommand
 from domain.errors import InvariantBroken
 from domain.events import Event
@@ -54,7 +54,7 @@ def test_broken_law_cancels_everything_is_told_and_leaves_the_place_tidy(tmp_pat
     bot.driver.exchange = OneUnitOff(bot.driver.exchange)
 
     with pytest.raises(InvariantBroken, match="cash is"):
-        bot.run(speed=0, for_ns=None, stop=Flag())
+        bot.run(speed=0, for_ns=None, stop=StopFlag())
 
     lines = [json.loads(line) for line in (tmp_path / "hat.log").read_text().splitlines()]
     halted = [line for line in lines if line["event_type"].startswith("kill_switch")]
@@ -64,7 +64,7 @@ def test_broken_law_cancels_everything_is_told_and_leaves_the_place_tidy(tmp_pat
     with sqlite3.connect(tmp_path / "ledger.db") as database:
         assert database.execute("SELECT count(*) FROM fills").fetchone()[0] > 0
     again = PaperBot(config, synthetic_market(config, START_NS))
-    summary = again.run(speed=0, for_ns=5_000_000_000, stop=Flag())
+    summary = again.run(speed=0, for_ns=5_000_000_000, stop=StopFlag())
     assert summary["ended"] == "end of time"
 
 
@@ -73,7 +73,7 @@ def test_journal_on_a_full_disk_stops_the_bot_and_the_ledger_shows_no_open_order
     """Only the journal's disk is full, so the ledger can tell what became of every order."""
     config = load(None, {"bot": {"state_dir": str(tmp_path)}, "monitoring": {"port": "0"}})
     bot = PaperBot(config, synthetic_market(config, START_NS))
-    stop = Flag()
+    stop = StopFlag()
 
     def fill_the_disk() -> None:
         if bot.engine.state.orders.open_count and bot.driver.events > 200:
@@ -103,11 +103,11 @@ def test_database_that_is_gone_at_the_very_end_is_told_and_the_place_is_left_tid
     bot.projection.stop = stop_and_lock
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
         with pytest.raises(InvariantBroken, match=r"locked\); `hat ledger rebuild .*journal` completes the ledger"):
-            bot.run(speed=0, for_ns=2_000_000_000, stop=Flag())
+            bot.run(speed=0, for_ns=2_000_000_000, stop=StopFlag())
         other.execute("ROLLBACK")
 
     done = rebuild(bot.journal.path, store := LedgerStore(f"sqlite:///{tmp_path / 'ledger.db'}"))
     store.close()
     assert (0, True) == (done.notices_new, done.is_ended)
     again = PaperBot(config, synthetic_market(config, START_NS))
-    assert again.run(speed=0, for_ns=2_000_000_000, stop=Flag())["ended"] == "end of time"
+    assert again.run(speed=0, for_ns=2_000_000_000, stop=StopFlag())["ended"] == "end of time"

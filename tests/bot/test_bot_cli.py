@@ -226,7 +226,7 @@ def test_port_in_use_is_one_sentence(tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "--port" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
-    assert "holds a run" in hat("ledger", "summary", "--state-dir", tmp_path).stderr, "a refused bot left a run"
+    assert "holds no run" in hat("ledger", "summary", "--state-dir", tmp_path).stderr, "a refused bot left a run"
 
 
 def test_second_bot_on_one_state_directory_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:

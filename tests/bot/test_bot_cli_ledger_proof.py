@@ -114,3 +114,45 @@ def test_ledger_without_runs_is_sound_but_has_no_seal(tmp_path: Path) -> None:
 def test_help_says_how_it_ends() -> None:
     said = " ".join(hat("ledger", "verify", "--help").stdout.split())
     assert "Exits 0 when the ledger is sound and 1 when it is" in said
+
+
+def test_seal_that_any_run_carries_is_enough_and_one_that_none_carries_is_named(ledger: Path) -> None:
+    runs = {run["run_id"]: run["seal"] for run in json.loads(verify(ledger, "--json")[1])["runs"]}
+    assert 0 == verify(ledger, "--seal", runs[KEY])[0]
+    connection = sqlite3.connect(ledger)
+    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    with connection:
+        for name in names:
+            if name != "alembic_version":
+                connection.execute(f"DELETE FROM {name} WHERE run_id = '{KEY}'")
+    connection.close()
+    assert 0 == verify(ledger)[0]
+    code, said, complaint = verify(ledger, "--seal", runs[KEY])
+    assert (1, "") == (code, complaint)
+    assert f"cursors: no run carries the seal {runs[KEY]}: its run was changed or deleted whole\n" in said
+
+
+def test_seal_that_no_run_carries_is_one_sentence_and_exit_1(sound: Path) -> None:
+    code, said, complaint = verify(sound, "--seal", "ab" * 32)
+    assert (1, "") == (code, complaint)
+    assert f"cursors: no run carries the seal {'ab' * 32}: its run was changed or deleted whole\n" in said
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE orders SET reason = CAST(X'ff' AS TEXT) WHERE link = 1", "reason holds b'\\xff', no str"),
+        ("UPDATE runs SET strategy = CAST(X'ff' AS TEXT)", "strategy holds b'\\xff', no str"),
+        ("UPDATE runs SET run_id = CAST(run_id AS BLOB)", "runs: run_id holds b'"),
+        (
+            "UPDATE chains SET head = CAST(X'ff' AS TEXT) WHERE name = 'marks'",
+            "chains marks: head holds b'\\xff', no str",
+        ),
+        ("UPDATE cursors SET seal = CAST(X'ff' AS TEXT)", "seal holds b'\\xff', no str"),
+    ],
+)
+def test_value_that_cannot_be_read_is_named_and_exits_1(ledger: Path, statement: str, said: str) -> None:
+    harm(ledger, statement)
+    code, out, complaint = verify(ledger)
+    assert (1, "") == (code, complaint)
+    assert said in out

@@ -2,6 +2,8 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from html.parser import HTMLParser
 from io import StringIO
@@ -19,6 +21,7 @@ from ledger.periods import period_at
 from ledger.store import LedgerStore
 from ledger.store_entries import read_incidents, read_orders, read_run, read_run_parts
 from tests.bot_runs import hat
+from tests.ledger.ledger_builders import a_record, a_run, flat
 from tests.ledger.ledger_days import DAY_NS, three_days
 
 WEEK = period_at("week", DAY_NS)
@@ -95,8 +98,12 @@ def test_statement_is_written_as_text_json_and_html(ledger, tmp_path) -> None:
     [
         (("statement", "--date", "yesterday"), "--date = 'yesterday': expected a day such as 2025-09-04"),
         (("statement", "--run", "nope"), "--run = 'nope': expected one of 000000000000f00d"),
+        (("statement", "--format", "html", "--json"), "--format = 'html': expected either --format html or --json"),
         (("pnl", "--run", "nope", "--all"), "--run = 'nope': expected either --run or --all"),
-        (("statement", "--out", "/nowhere/at/all"), "--out = '/nowhere/at/all': expected a file that can be written"),
+        (
+            ("statement", "--out", "/nowhere/at/all"),
+            "--out = '/nowhere/at/all': expected a file in a folder that exists",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(ledger, arguments, sentence) -> None:
@@ -110,7 +117,45 @@ def test_ledger_without_a_run_is_refused(tmp_path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.db'}"
     LedgerStore(url).close()
     done = hat("ledger", "pnl", "--url", url)
-    assert (2, True) == (done.returncode, "expected a ledger that holds a run" in done.stderr)
+    assert (2, True) == (done.returncode, "holds no run" in done.stderr)
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_statement_is_never_written_over_the_ledger(tmp_path, force) -> None:
+    place = tmp_path / "ledger.db"
+    with closing(LedgerStore(f"sqlite:///{place}")) as store:
+        store.begin_run(a_record())
+        store.write(flat(a_run()[0]), len(flat(a_run()[0])))
+    (tmp_path / "link.txt").symlink_to(place)
+    for name in ("ledger.db", "link.txt"):
+        done = hat("ledger", "statement", "--url", f"sqlite:///{place}", "--out", tmp_path / name, *force)
+        assert (2, True) == (done.returncode, "never overwritten" in done.stderr), done.stderr
+    with closing(LedgerStore(f"sqlite:///{place}", read_only=True)) as store:
+        assert [] == store.problems()
+
+
+def test_statement_replaces_a_file_only_when_it_may(ledger, tmp_path) -> None:
+    out = tmp_path / "day.txt"
+    out.write_text("mine")
+    asked = ("ledger", "statement", "--url", ledger[0], "--out", out)
+    assert (2, "mine") == (hat(*asked).returncode, out.read_text())
+    assert 0 == hat(*asked, "--force").returncode
+    assert out.read_text().startswith("Statement of day")
+    assert [out] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", [("pnl", "--json"), ("statement", "--json")])
+def test_row_edited_by_hand_is_one_sentence(tmp_path, command) -> None:
+    place = tmp_path / "ledger.db"
+    with closing(LedgerStore(f"sqlite:///{place}")) as store:
+        store.begin_run(a_record())
+        store.write(flat(a_run()[0]), len(flat(a_run()[0])))
+    with closing(sqlite3.connect(place)) as connection, connection:
+        connection.execute("UPDATE fills SET notional = 'abc' WHERE sequence = 2")
+    done = hat("ledger", *command, "--url", f"sqlite:///{place}")
+    assert 2 == done.returncode, done.stderr
+    assert "notional holds 'abc'; `hat ledger verify` tells all" in json.loads(done.stdout)["error"]
+    assert 1 == len(done.stderr.strip().splitlines())
 
 
 # Shapes and views.

@@ -57,7 +57,7 @@ def test_no_password_is_ever_shown(monkeypatch):
         "monitoring": {"otlp_endpoint": f"https://:{secret}@traces:4318/v1/traces?token={secret}"},
     }))  # fmt: skip
     assert secret not in str(shown)
-    assert shown["ledger"]["url"] == "postgresql+psycopg://hat:********@db:5432/hat?password=********&sslmode=require"
+    assert shown["ledger"]["url"] == "postgresql+psycopg://hat:***@db:5432/hat?password=***&sslmode=require"
     for section, key, value in [
         ("ledger", "url", f"mysql://hat:{secret}@db/hat"),
         ("strategy", "api_key", secret),
@@ -70,4 +70,4 @@ def test_no_password_is_ever_shown(monkeypatch):
 
 def test_secrets_among_the_parameters_of_a_strategy_are_hidden():
     config = load(overrides={"strategy": {"name": "null", "feed_token": "hunter2", "feeds": {"password": "hunter2"}}})
-    assert redacted(config)["strategy"] == {"name": "null", "feed_token": "********", "feeds": {"password": "********"}}
+    assert redacted(config)["strategy"] == {"name": "null", "feed_token": "***", "feeds": {"password": "***"}}

@@ -18,6 +18,7 @@ from ledger import tables
 from ledger.export import EXPORTED, Kind, utc_text
 from ledger.export_beancount import account_of
 from ledger.store import LedgerStore
+from tests.bot_runs import hat
 from tests.ledger.ledger_builders import BTC, ETH, START_NS
 from tests.ledger.ledger_stored import KEY, OTHER, OTHER_KEY, store_story
 from tests.ledger.ledger_story import every_row
@@ -189,3 +190,54 @@ def test_nothing_is_written_when_one_name_is_taken(tmp_path):
     assert ["marks.csv"] == [path.name for path in out.iterdir()]
     exported(url, Format.CSV, out, (KEY,), force=True)
     assert (out / "marks.csv").read_text().startswith("run_id,minute_ns,minute_utc,ts_ns")
+
+
+def test_ledger_survives_an_export_that_names_it(tmp_path):
+    file = tmp_path / "ledger.db"
+    store_story(f"sqlite:///{file}")
+    content = file.read_bytes()
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "marks.csv").hardlink_to(file)
+    for form, out in ((Format.BEANCOUNT, file), (Format.CSV, tmp_path / "tables")):
+        done = hat("ledger", "export", "--url", f"sqlite:///{file}", "--format", form, "--out", out, "--force")
+        assert (2, "") == (done.returncode, done.stdout)
+        assert "this is the ledger itself, which is never overwritten" in done.stderr
+        assert 1 == done.stderr.count("\n")
+    assert content == file.read_bytes()
+    assert ["marks.csv"] == [path.name for path in (tmp_path / "tables").iterdir()]
+
+
+@pytest.mark.parametrize("form", [Format.CSV, Format.PARQUET])
+def test_export_that_breaks_in_the_middle_leaves_nothing(tmp_path, monkeypatch, form):
+    """Eight of nine tables are not an export; what was there before stays."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    store_story(url)
+    written = []
+
+    def break_off(*_):
+        written.append(1)
+        if len(written) == 5:
+            raise KeyboardInterrupt
+        return 0
+
+    monkeypatch.setattr(export_files, "_write_csv", break_off)
+    monkeypatch.setattr(export_files, "_write_parquet", break_off)
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / f"runs.{form.value}").write_text("mine")
+    for out in (tmp_path / "new", old):
+        written.clear()
+        with pytest.raises(KeyboardInterrupt):
+            exported(url, form, out, (KEY,), force=True)
+    assert not (tmp_path / "new").exists()
+    assert [("mine", f"runs.{form.value}")] == [(path.read_text(), path.name) for path in old.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("ledger.db", "a folder; this is a file"), ("no/where", "a folder in one that exists")]
+)
+def test_folder_that_cannot_be_made_is_refused(tmp_path, name, words):
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    store_story(url)
+    with pytest.raises(ConfigInvalid, match=words):
+        exported(url, Format.CSV, tmp_path / name, (KEY,))

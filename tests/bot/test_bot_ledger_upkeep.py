@@ -2,11 +2,14 @@
 
 import json
 import resource
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from bot.state_lock import StateLock
 from tests.bot_runs import ROOT, environment, hat, summary_of
@@ -101,7 +104,10 @@ def test_archive_moves_old_runs_and_vacuum_gives_their_space_back(url, tmp_path)
     early = summary_of(hat(*archive, "--before", "2023-11-14", "--to", path, "--json"))
     assert ([], False) == (early["runs"], path.exists())
     dry = hat(*archive, "--before", "2023-11-15", "--to", path, "--dry-run")
-    assert f"run {KEY}  run\n1 run would move to {path}\n" == dry.stdout
+    others = "1 run goes on, or fell silent on 2023-11-15 or later\n"
+    assert f"run {KEY}  run\n{others}1 run would move to {path}\n" == dry.stdout
+    late = hat(*archive, "--before", "2024-01-01", "--to", path, "--dry-run")
+    assert "1 run never ended; --killed takes it too\n" in late.stdout
     assert ([KEY, OTHER_KEY], False) == (run_keys(url), path.exists())
     done = hat(*archive, "--before", "2023-11-15", "--to", path)
     assert f"1 run moved to {path}" == done.stdout.splitlines()[-1]
@@ -120,6 +126,7 @@ def test_archive_moves_old_runs_and_vacuum_gives_their_space_back(url, tmp_path)
     [
         ("backup", "--to", "full/backup.db"),
         ("archive", "--before", "2024-01-01", "--to", "full/old.db"),
+        ("copy", "--to", "full/copy.db"),
         ("export", "--format", "csv", "--all", "--out", "full"),
         ("export", "--format", "beancount", "--all", "--out", "full/hat.beancount"),
         ("export", "--format", "parquet", "--all", "--out", "full"),
@@ -129,16 +136,18 @@ def test_full_disk_is_one_sentence_and_nothing_is_lost(url, tmp_path, command):
     before = every_row(url)
     (tmp_path / "full").mkdir()
     *arguments, place = command
+    there = ("--url", url, "--state-dir", tmp_path)
+    target: tuple[object, ...] = (tmp_path / place, *there)
+    if command[0] == "copy":
+        target = (f"sqlite:///{tmp_path / place}", "--from", url)
     done = subprocess.run(
-        [sys.executable, "-m", "bot", "ledger", *arguments, tmp_path / place, "--url", url, "--state-dir", tmp_path],
+        [sys.executable, "-m", "bot", "ledger", *arguments, *target],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000)),
         cwd=ROOT, env=environment(PYTHONDONTWRITEBYTECODE="1"), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode in {2, 3}
     assert 1 == len(done.stderr.splitlines()), done.stderr
-    # SQLite's own files may stay, for the next try; a name that was asked for is never half a file.
-    left = {path.name for path in (tmp_path / "full").iterdir()}
-    assert left <= {"old.db", "old.db-wal", "old.db-shm", "runs.csv", "runs.parquet"}
+    assert {path.name for path in (tmp_path / "full").iterdir()} <= {"runs.csv", "runs.parquet"}
     assert before == every_row(url)
 
 
@@ -161,3 +170,136 @@ def test_upkeep_makes_no_new_ledger_and_refuses_in_one_sentence(url, tmp_path):
     assert "--before = 'soon': expected a UTC date" in said
     done = hat("ledger", "vacuum", "--url", nowhere, "--json")
     assert {"error"} == set(json.loads(done.stdout))
+
+
+STOPPED = """
+import sys
+from ledger import store_copy, store_upkeep
+
+def stopping(rows, place):
+    for number, row in enumerate(rows):
+        if number == place:
+            raise KeyboardInterrupt
+        yield row
+
+sent, found = store_copy.insert_rows, store_copy._digest
+def insert_rows(target, name, rows):
+    sent(target, name, rows)
+    if name == "orders":
+        raise KeyboardInterrupt
+def digest(rows):
+    return found(stopping(rows, 3))
+store_copy.ROWS_PER_BATCH = 2
+if sys.argv.pop(1) == "writing":
+    store_copy.insert_rows = insert_rows
+else:
+    store_copy._digest = digest
+from bot.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("moment", ["writing", "reading"])
+@pytest.mark.parametrize("command", ["copy", "backup", "archive"])
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_ctrl_c_is_one_quiet_line_and_leaves_nothing(kind, command, moment, url, tmp_path, request):
+    if kind == "postgresql":
+        there = request.getfixturevalue("postgres_url")
+        assert hat("ledger", "copy", "--from", url, "--to", there, "--quick").returncode == 0
+        url = there
+    before, made = every_row(url), tmp_path / "made"
+    made.mkdir()
+    arguments = {
+        "copy": ("--from", url, "--to", f"sqlite:///{made / 'x.db'}"),
+        "backup": ("--url", url, "--to", made / "x.db"),
+        "archive": ("--url", url, "--to", made / "x.db", "--before", "2023-11-15", "--state-dir", tmp_path),
+    }[command]
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED, moment, "ledger", command, *map(str, arguments)],
+        cwd=ROOT, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if (kind, command, moment) == ("sqlite", "backup", "writing"):
+        # Pages are copied, not rows: nothing stops it.
+        assert 0 == done.returncode, done.stderr
+        return
+    assert (130, "") == (done.returncode, done.stdout), done.stderr
+    assert "hat: interrupted; what was proven stays, the rest was taken back\n" == done.stderr
+    assert [] == list(made.iterdir())
+    assert before == every_row(url)
+
+
+def change(url, statement):
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        assert connection.execute(text(statement)).rowcount
+    engine.dispose()
+
+
+def test_source_that_is_not_sound_is_never_called_proven(url, tmp_path):
+    change(url, f"UPDATE marks SET equity = equity + 1 WHERE link = 2 AND run_id = '{KEY}'")
+    named = "NOT SOUND at the source: 2 problems, `hat ledger verify` names them"
+    for command in (
+        ("copy", "--from", url, "--to", f"sqlite:///{tmp_path / 'copy.db'}"),
+        ("backup", "--url", url, "--to", tmp_path / "backup.db"),
+    ):
+        done = hat("ledger", *command)
+        assert (1, named) == (done.returncode, done.stdout.splitlines()[-1])
+    quick = hat("ledger", "backup", "--url", url, "--to", tmp_path / "quick.db", "--quick")
+    assert (0, "not audited (--quick)") == (quick.returncode, quick.stdout.splitlines()[-1])
+    shown = hat("ledger", "backup", "--url", url, "--to", tmp_path / "json.db", "--json")
+    assert (1, True) == (shown.returncode, json.loads(shown.stdout)["problems"] > 0)
+    archive = ("ledger", "archive", "--url", url, "--before", "2023-11-15", "--to", tmp_path / "old.db")
+    for more in ((), ("--dry-run",)):
+        said = refusal(hat(*archive, *more))
+        assert f"run {KEY} is not sound and nothing was moved (run {KEY}: marks " in said
+    assert ([KEY, OTHER_KEY], False) == (run_keys(url), (tmp_path / "old.db").exists())
+    done = hat(*archive, "--unsound", "--state-dir", tmp_path)
+    assert (0, True) == (done.returncode, f"run {KEY} is NOT SOUND: " in done.stdout)
+    assert ([OTHER_KEY], [KEY]) == (run_keys(url), run_keys(f"sqlite:///{tmp_path / 'old.db'}"))
+
+
+def test_target_must_be_another_ledger_in_a_folder_that_exists(url, postgres_url, tmp_path):
+    (tmp_path / "link.db").symlink_to(tmp_path / "ledger.db")
+    for same in (url, f"sqlite:///{tmp_path / 'link.db'}"):
+        assert "another ledger than the one" in refusal(hat("ledger", "copy", "--from", url, "--to", same))
+    assert 0 == hat("ledger", "copy", "--from", url, "--to", postgres_url).returncode
+    same = f"{postgres_url}&application_name=other"
+    assert "another ledger than the one" in refusal(hat("ledger", "copy", "--from", postgres_url, "--to", same))
+    new = tmp_path / "new" / "x.db"
+    for command in (
+        ("copy", "--from", url, "--to", f"sqlite:///{new}"),
+        ("backup", "--url", url, "--to", new),
+        ("archive", "--url", url, "--before", "2023-11-15", "--to", new),
+    ):
+        assert "expected a file in a folder that exists; " in refusal(hat("ledger", *command))
+    assert "--run = '12'" in refusal(
+        hat("ledger", "copy", "--from", url, "--to", f"sqlite:///{tmp_path / 'x.db'}", "--run", "12")
+    )
+    assert not (tmp_path / "x.db").exists()
+    other = tmp_path / "poems.db"
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE poems (line TEXT)")
+    before = other.read_bytes()
+    for command in (("copy", "--from", url, "--to", f"sqlite:///{other}"), ("summary", "--url", f"sqlite:///{other}")):
+        assert "expected a ledger; it holds tables that are not hat's: poems" in refusal(hat("ledger", *command))
+    assert (before, {"poems.db"}) == (other.read_bytes(), {path.name for path in tmp_path.glob("poems*")})
+
+
+def test_vacuum_by_somebody_who_may_not_is_refused(url, postgres_url):
+    assert 0 == hat("ledger", "copy", "--from", url, "--to", postgres_url, "--quick").returncode
+    engine = create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP ROLE IF EXISTS reader"))
+        connection.execute(text("CREATE ROLE reader LOGIN"))
+    theirs = postgres_url.replace("postgres@", "reader@")
+    try:
+        assert "SELECT on every table to read (permission denied" in refusal(hat("ledger", "summary", "--url", theirs))
+        with engine.begin() as connection:
+            connection.execute(text("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader"))
+        said = refusal(hat("ledger", "vacuum", "--url", theirs))
+        assert "a user who owns the ledger's tables (permission denied to vacuum" in said
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text("DROP OWNED BY reader"))
+            connection.execute(text("DROP ROLE reader"))
+        engine.dispose()

@@ -4,14 +4,15 @@ import signal
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
-from threading import Event as Flag
 
+import msgspec
 import pytest
 
 from bot.app import PaperBot
-from bot.config import load
+from bot.config import hash_of, load
 from bot.markets import synthetic_market
 from bot.rebuilding import rebuild
+from bot.stop_flag import StopFlag
 from domain.commands import PlaceOrder
 from domain.errors import ConfigInvalid, DataInvalid, JournalCorrupt
 from engine.journal import Kind, encode_record, read_records
@@ -28,7 +29,7 @@ def traded(tmp_path_factory):
     place = tmp_path_factory.mktemp("traded")
     config = load(None, {"bot": {"state_dir": str(place)}, "monitoring": {"port": "0"}})
     bot = PaperBot(config, synthetic_market(config, START_NS))
-    return bot.run(speed=0, for_ns=120 * SECOND_NS, stop=Flag()), place
+    return bot.run(speed=0, for_ns=120 * SECOND_NS, stop=StopFlag()), place
 
 
 def seals(path):
@@ -166,7 +167,8 @@ def test_journal_of_other_decisions_is_refused_and_nothing_after_them_is_stored(
     ("content", "sentence"),
     [
         (b"", "is empty"),
-        (b"no journal at all, only a line of text long enough to hold a header", "cut off"),
+        (b"no journal at all, only a line of text long enough to hold a header", "damaged or no journal"),
+        (b"short", "is no journal: record 1 at byte 0 is cut off after 5 bytes"),
         (encode_record(1, Kind.EVENT, b"\x80"), "no journal of version|does not begin like"),
         (encode_record(1, Kind.HEADER, b"\xc1"), "does not begin like a journal"),
     ],
@@ -176,6 +178,44 @@ def test_what_is_no_journal_is_refused_in_one_sentence(content, sentence, tmp_pa
     path.write_bytes(content)
     with pytest.raises(DataInvalid, match=sentence):
         rebuilt(path, tmp_path / "x.db")
+
+
+def test_damaged_length_is_no_torn_tail(traded, tmp_path):
+    """What follows is whole, so the record was altered: nothing of it may pass for the end of the journal."""
+    content = bytearray(Path(traded[0]["journal"]).read_bytes())
+    records = list(read_records(bytes(content)))
+    offset = sum(len(encode_record(one.sequence, one.kind, one.payload)) for one in records[: len(records) // 2])
+    for byte, bit in ((3, 0), (2, 6), (0, 7)):
+        harmed = content.copy()
+        harmed[offset + byte] ^= 1 << bit
+        path = tmp_path / f"{byte}.journal"
+        path.write_bytes(harmed)
+        with pytest.raises(
+            DataInvalid, match=f"damaged or no journal: record {len(records) // 2 + 1} at byte {offset}"
+        ):
+            rebuilt(path, tmp_path / f"{byte}.db")
+
+
+def test_journal_written_before_a_setting_existed_is_rebuilt(traded, tmp_path):
+    records = list(read_records(Path(traded[0]["journal"]).read_bytes()))
+    header = msgspec.msgpack.decode(records[0].payload)
+    del header["config"]["bot"]["account_interval_ms"]
+    header["run"]["config_hash"] = hash_of(header["config"])
+    older = [encode_record(1, Kind.HEADER, msgspec.msgpack.encode(header))]
+    older += [encode_record(one.sequence, one.kind, one.payload) for one in records[1:]]
+    path = tmp_path / "older.journal"
+    path.write_bytes(b"".join(older))
+    assert rebuilt(path, tmp_path / "older.db").is_ended
+
+
+def test_journal_whose_settings_were_changed_is_refused(traded, tmp_path):
+    records = list(read_records(Path(traded[0]["journal"]).read_bytes()))
+    header = msgspec.msgpack.decode(records[0].payload)
+    header["config"]["bot"]["seed"] += 1
+    path = tmp_path / "changed.journal"
+    path.write_bytes(encode_record(1, Kind.HEADER, msgspec.msgpack.encode(header)))
+    with pytest.raises(DataInvalid, match="holds other settings than its run was started with"):
+        rebuilt(path, tmp_path / "changed.db")
 
 
 def test_missing_journal_is_named(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from bot.live import clock, live_view, plain_line, status_view
-from bot.show import ledger_view, money, summary_view
+from bot.show import in_lifecycle_order, ledger_view, money, number, percent, summary_view
 
 PNL = {
     "realized": "1234.5", "unrealized": "-0.03247601", "funding": "0", "fees": "8.513638", "rebates": "0",
@@ -94,9 +94,27 @@ def test_ledger_of_many_instruments_stays_within_eighty_columns() -> None:
     assert all(any(f"COIN{number}" in line for line in lines) for number in range(9))
 
 
-@pytest.mark.parametrize(("text", "expected"), [("0", "0.00"), ("-1234.567", "-1,234.57"), ("1234567.8", "1,234,568")])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("0", "0.00"), ("-1234.567", "-1,234.57"), ("1234567.8", "1,234,568"), ("-0.004", "0.00")]
+)
 def test_money_is_in_cents_unless_there_is_much(text: str, expected: str) -> None:
     assert expected == money(text).plain
+
+
+def test_nothing_is_never_negative() -> None:
+    assert ("0.00", "0.0 %") == (number(-0.004), percent(-0.0004))
+    lines = shown(summary_view({**SUMMARY, "equity": "-0.001", "pnl": {**PNL, "realized": "-0"}}))
+    assert not [line for line in lines if "-0.00 " in line or "-0.00000000" in line]
+
+
+def test_states_come_in_the_order_of_the_lifecycle() -> None:
+    counts = {"canceled": 1, "strange": 2, "open": 3, "filled": 4, "signal": 5}
+    assert ["signal", "open", "filled", "canceled", "strange"] == list(in_lifecycle_order(counts))
+
+
+def test_summary_of_a_backtest_ends_with_how_to_read_it() -> None:
+    lines = shown(summary_view({**SUMMARY, "read_with": "hat ledger summary --state-dir x", "notes": []}))
+    assert "read it with    hat ledger summary --state-dir x" == lines[-1]
 
 
 def test_cost_is_red_and_gain_is_green() -> None:

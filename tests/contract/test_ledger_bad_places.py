@@ -311,7 +311,7 @@ def test_role_that_may_only_read_reads_and_is_refused_as_a_writer(postgres_url, 
     assert (statement, []) == (reader.statement(), reader.problems())
     reader.close()
     writer = LedgerStore(url)
-    with pytest.raises(ConfigInvalid, match="can be written") as error:
+    with pytest.raises(ConfigInvalid, match="a user with the rights to do that") as error:
         writer.begin_run(a_record(run_id=5))
     assert "permission denied" in one_sentence(error)
     writer.close()

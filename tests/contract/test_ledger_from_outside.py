@@ -67,6 +67,12 @@ def test_check_in_the_document_finds_what_was_changed(edit, words, place):
     assert words in done.stderr
 
 
+def test_check_in_the_document_says_in_one_line_that_there_is_no_run(tmp_path):
+    LedgerStore(f"sqlite:///{tmp_path / 'state' / 'ledger.db'}").close()
+    done = checked(tmp_path)
+    assert (1, "", "the ledger holds no run\n") == (done.returncode, done.stdout, done.stderr)
+
+
 def test_document_names_every_account_kind_table_and_command():
     assert cli.app, "its import registers every command"
     commands = [command.name for command in ledger_app.registered_commands]

@@ -151,6 +151,8 @@ def test_confirmed_difference_in_a_statement_of_the_same_moment_as_the_last_book
     play = short_of_cash()
 
     play >> told(3.2, "9800", event_seconds=3.1) << [] >> told(3.3, "9800", event_seconds=3.1) << []
+    assert noted(play) == []
+    play >> pulse(4.3) << [QueryAccount] >> told(4.4, "9800", event_seconds=3.1) << []
 
     assert noted(play) == [Reason.STATEMENT_OUTDATED]
     assert len(corrections(play)) == 1

@@ -248,7 +248,9 @@ def test_difference_found_while_halted_keeps_the_resumed_bot_from_trading() -> N
     play >> OperatorResumed("over", ts_event_ns=at(4), ts_recv_ns=at(4)) << [QueryAccount]
     play >> told(4.1, "9900") << []
     assert play.engine.state.mode is Mode.RECONCILING
-    play >> acknowledged(5) << []
+    play >> acknowledged(5) << [QueryAccount]
+    assert play.engine.state.mode is Mode.RECONCILING
+    play >> told(5.1, "9900") << []
     assert play.engine.state.mode is Mode.TRADING
 
 

@@ -85,6 +85,10 @@ def rechained(connection):
         heads[name] = (links, previous)
         chains = tables.chains
         connection.execute(chains.update().where(chains.c.name == name).values(links=links, head=previous))
+    rows = [tuple(row) for row in connection.execute(select(tables.positions))]
+    heads[chain.POSITIONS] = links, head = chain.positions_head(genesis, rows)
+    chains = tables.chains
+    connection.execute(chains.update().where(chains.c.name == chain.POSITIONS).values(links=links, head=head))
     (notices,) = connection.execute(text("SELECT notices FROM cursors")).one()
     connection.execute(tables.cursors.update().values(seal=chain.seal_of(notices, heads)))
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from domain.units import NS_PER_DAY, NS_PER_HOUR
 from ledger.attribution import KEYS, attribute, attributed_total, unrealized_changes, whole
@@ -84,6 +85,13 @@ def test_runs_add_up(tmp_path) -> None:
         assert len({row.label for row in rows}) == len(rows)
 
 
+@pytest.mark.parametrize("by", KEYS)
+def test_runs_may_be_read_one_after_the_other(stored, by) -> None:
+    _, facts, _ = stored
+    once = [replace(facts, entries=iter(facts.entries))]
+    assert attribute([facts], by) == attribute(iter(once), by)
+
+
 def test_unknown_key_is_refused() -> None:
     with pytest.raises(ValueError, match="'moon' is nothing to attribute by: expected one of order, position"):
         attribute([], "moon")
@@ -140,6 +148,12 @@ def test_lots_of_an_opening_statement_are_a_position() -> None:
     bought, sold = episodes_of(facts)
     assert ("BTC", 4, 5, DAY_NS + 2) == (bought.symbol, bought.lots_max, bought.tally.realized, bought.closed_ns)
     assert ("ETH", -2, 33, None) == (sold.symbol, sold.lots_max, sold.tally.unrealized, sold.closed_ns)
+
+
+def test_position_that_is_closed_has_no_unrealized_profit() -> None:
+    facts = facts_of(a_fill_entry(1, 1), a_fill_entry(2, -1, realized=2), positions=(("BTC", 9, 9, 50),))
+    outside, closed = episodes_of(facts)
+    assert (0, 50, 0, 2) == (outside.number, outside.tally.unrealized, closed.tally.unrealized, closed.tally.realized)
 
 
 def test_correction_belongs_to_the_last_position_of_its_instrument() -> None:

@@ -210,7 +210,8 @@ def test_values_of_another_type_are_named_and_reckoned_as_nothing(connection):
 
 def test_text_that_is_no_text_is_named(connection):
     connection.execute(text("UPDATE incidents SET detail = CAST(X'ff' AS TEXT) WHERE link = 2"))
-    assert any("holds text that cannot be read" in sentence for sentence in sentences(audit(connection)))
+    (notice,) = connection.execute(text("SELECT notice FROM incidents WHERE link = 2")).one()
+    assert f"run {KEY}: incidents {notice}: detail holds b'\\xff', no str" in sentences(audit(connection))
 
 
 def test_rows_without_their_run_are_named_with_the_run_they_claim(connection):

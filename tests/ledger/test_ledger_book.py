@@ -4,9 +4,7 @@ import msgspec
 import pytest
 
 from domain.errors import InvariantBroken, LedgerUnbalanced
-from domain.order import FillCause, Side
-from domain.transaction import CorrectionCause, FactKind
-from ledger import fill_order
+from domain.order import Side
 from ledger.book import Book
 from tests.ledger.ledger_builders import (
     BTC,
@@ -24,6 +22,10 @@ from tests.ledger.ledger_builders import (
 )
 
 MARKS = {"BTC": PRICE + 100, "ETH": 30_000}
+
+
+def lines(transaction):
+    return {posting.account: posting.amount for posting in transaction.postings}
 
 
 def test_empty_book_is_sound():
@@ -113,9 +115,57 @@ def test_book_opens_with_the_statement_of_the_venue():
     book.verify(MARKS)
     assert ({"BTC": 10}, usdc(100)) == (book.open_positions(), book.cash)
     assert 10 * 100 * 100 == book.totals(MARKS).net
-    book.book_fill(a_fill(10, side=Side.SELL))
+    book.book_fill(a_fill(10, side=Side.SELL, ts_ns=START_NS + 1))
     book.verify(MARKS)
-    assert usdc(100) + 10 * LOT == book.equity({})
+    assert ({}, usdc(100) + 10 * LOT) == (book.open_positions(), book.equity({}))
+
+
+def test_flat_position_of_the_opening_costs_nothing_whatever_it_says():
+    book = Book(INSTRUMENTS)
+    opening = book.book_opening(a_statement(usdc(100), ("BTC", 0, 77), ("ETH", 2, 900)))
+    assert {"cash": usdc(100), "position:ETH": 900, "transfers": -usdc(100) - 900} == lines(opening)
+    assert (("ETH", 2),) == opening.lots
+    book.verify(MARKS)
+    assert ({"ETH": 2}, 0) == (book.open_positions(), book.balances["position:BTC"])
+
+
+HELD_BY_OPENING = (
+    lambda book, ts_ns: book.book_fill(a_fill(4, side=Side.SELL, fee=300, ts_ns=ts_ns)),
+    lambda book, ts_ns: book.book_funding(a_funding(7, ts_ns=ts_ns)),
+    lambda book, ts_ns: book.book_transfer(a_transfer(usdc(5), ts_ns=ts_ns)),
+)
+
+
+@pytest.mark.parametrize("act", HELD_BY_OPENING)
+@pytest.mark.parametrize("ts_ns", [START_NS - 1, START_NS])
+def test_fact_the_opening_held_already_moves_nothing_however_often_it_is_told(act, ts_ns):
+    book = Book(INSTRUMENTS)
+    book.book_opening(a_statement(usdc(100), ("BTC", 10, 10 * LOT)))
+    restored = Book(INSTRUMENTS)
+    restored.restore(msgspec.json.decode(msgspec.json.encode(book.snapshot())))
+    before, digest = book.snapshot(), book.digest()
+    for held in (book, restored):
+        assert held.is_held_by_opening(ts_ns)
+        assert act(held, ts_ns) is act(held, ts_ns) is None
+        held.verify(MARKS)
+        assert (before, digest) == (held.snapshot(), held.digest())
+
+
+@pytest.mark.parametrize("act", HELD_BY_OPENING)
+def test_fact_after_the_opening_or_without_one_is_booked(act):
+    opened, unopened = Book(INSTRUMENTS), a_book()
+    opened.book_opening(a_statement(usdc(100), ("BTC", 10, 10 * LOT)))
+    assert not opened.is_held_by_opening(START_NS + 1)
+    assert not unopened.is_held_by_opening(0)
+    assert act(opened, START_NS + 1) is not None
+    assert act(unopened, 1) is not None
+
+
+def test_other_statement_of_the_openings_own_time_proves_nothing():
+    book = Book(INSTRUMENTS)
+    book.book_opening(a_statement(usdc(100)))
+    assert book.book_discrepancy(a_statement(usdc(90))) is None
+    assert book.book_discrepancy(a_statement(usdc(90), ts_ns=START_NS + 1)) is not None
 
 
 def test_book_that_holds_something_is_not_opened_again():
@@ -207,104 +257,6 @@ def test_verify_looks_at_what_the_marks_move_even_when_nothing_was_booked():
     break_cost(book)
     with pytest.raises(LedgerUnbalanced, match="equity less transfers and net profit"):
         book.verify(MARKS)
-
-
-# Late fills.
-
-
-def lines(transaction):
-    return {posting.account: posting.amount for posting in transaction.postings}
-
-
-def told_in_time():
-    """Bought 10 at 90, bought 10 at 100, sold 10 at 120 (prices of 1,000): the cost is 95."""
-    return (
-        a_fill(10, price=90_000, trade_id=1, ts_ns=START_NS, start_position=0),
-        a_fill(10, price=100_000, trade_id=2, ts_ns=START_NS + 1, start_position=10),
-        a_fill(10, side=Side.SELL, price=120_000, trade_id=3, ts_ns=START_NS + 2, start_position=20, fee=7),
-    )
-
-
-def test_late_fill_is_booked_as_it_arrives_and_corrected_into_the_venues_order():
-    first, second, third = told_in_time()
-    book = a_book(cash=0)
-    book.book_fill(second)
-    assert 10 * 20_000 * 100 == book.book_fill(third).realized
-    done = book.book_fill(first)
-    assert ({"cash": -9 * 10**7, "position:BTC": 9 * 10**7}, 10, 0) == (
-        lines(done.transaction), done.position_after, done.realized
-    )  # fmt: skip
-    (correction,) = done.corrections
-    gain = 10 * 5_000 * 100
-    assert {"position:BTC": gain, "realized:BTC": -gain} == lines(correction)
-    assert (FactKind.CORRECTION, CorrectionCause.LATE_FILL, ()) == (correction.kind, correction.cause, correction.lots)
-    assert (f"BTC/1/{START_NS}/order", f"BTC/1/{START_NS}") == (correction.fact_id, correction.evidence)
-    assert (START_NS, "BTC", "") == (correction.ts_event_ns, correction.symbol, correction.client_order_id)
-    assert (3, 4) == (done.transaction.sequence, correction.sequence)
-    assert (10, 9 * 10**7 + gain) == (book.position_lots("BTC"), book.position_cost("BTC"))
-    assert not done.is_unordered
-    book.verify(MARKS)
-
-
-def test_late_fill_that_changes_nothing_needs_no_correction():
-    book = a_book()
-    book.book_fill(a_fill(10, trade_id=2, ts_ns=START_NS + 1, start_position=10))
-    done = book.book_fill(a_fill(10, trade_id=1))
-    assert ((), False, 3) == (done.corrections, done.is_unordered, book.transaction_count)
-    assert book.book_fill(a_fill(10, trade_id=3, ts_ns=START_NS + 2)).transaction.sequence == 4
-
-
-def test_correction_of_a_liquidation_keeps_its_own_account():
-    first, second, third = told_in_time()
-    third = msgspec.structs.replace(third, cause=FillCause.LIQUIDATION, client_order_id="")
-    book = a_book(cash=0)
-    for fact in (second, third):
-        book.book_fill(fact)
-    (correction,) = book.book_fill(first).corrections
-    gain = 10 * 5_000 * 100
-    assert {"position:BTC": gain, "liquidation:BTC": -gain} == lines(correction)
-
-
-def test_fill_older_than_what_is_kept_counts_where_it_arrives(monkeypatch):
-    monkeypatch.setattr(fill_order, "FILLS_KEPT", 2)
-    monkeypatch.setattr(fill_order, "FILLS_CUT", 1)
-    book = a_book()
-    for number in range(1, 4):
-        book.book_fill(a_fill(10, trade_id=number, ts_ns=START_NS + number))
-    before = book.digest()
-    done = book.book_fill(a_fill(5, side=Side.SELL, price=PRICE + 10, trade_id=9))
-    assert (True, (), 5 * 10 * 100, 25) == (done.is_unordered, done.corrections, done.realized, done.position_after)
-    assert before != book.digest()
-    book.verify(MARKS)
-    assert book.book_fill(a_fill(5, trade_id=10, ts_ns=START_NS + 3)).is_unordered
-    assert not book.book_fill(a_fill(5, trade_id=11, ts_ns=START_NS + 4)).is_unordered
-    book.verify(MARKS)
-
-
-def test_fill_older_than_what_is_kept_still_explains_a_booked_difference(monkeypatch):
-    monkeypatch.setattr(fill_order, "FILLS_KEPT", 2)
-    monkeypatch.setattr(fill_order, "FILLS_CUT", 1)
-    book = a_book()
-    book.book_discrepancy(a_statement(book.cash - 10 * LOT, ("BTC", 10, 10 * LOT), ts_ns=START_NS + 1))
-    for number in range(2, 5):
-        book.book_fill(a_fill(10, trade_id=number, ts_ns=START_NS + number))
-    cash, cost = book.cash, book.position_cost("BTC")
-    done = book.book_fill(a_fill(10, trade_id=1))
-    assert (True, 50) == (done.is_unordered, done.position_after)
-    assert (("BTC", -10),) == done.corrections[0].lots
-    assert (cash, cost, 40, 0, {}) == (
-        book.cash, book.position_cost("BTC"), book.position_lots("BTC"), book.unexplained, book.unexplained_lots
-    )  # fmt: skip
-    book.verify(MARKS)
-
-
-def test_memory_of_fills_is_bounded():
-    book = Book(INSTRUMENTS)
-    for number in range(fill_order.FILLS_KEPT + 3 * fill_order.FILLS_CUT):
-        book.book_fill(a_fill(1, trade_id=number + 1, ts_ns=START_NS + number, start_position=number))
-    kept = len(book.snapshot()["holdings"]["BTC"]["order"][-1])
-    assert fill_order.FILLS_KEPT <= kept < fill_order.FILLS_KEPT + fill_order.FILLS_CUT
-    book.verify(MARKS)
 
 
 def test_book_of_no_instruments_knows_its_newest_fact():

@@ -14,6 +14,7 @@ from ledger.chain import (
     CONTENT_COLUMNS,
     INSTRUMENT_COLUMNS,
     ORDER_COLUMNS,
+    POSITIONS,
     RUN_COLUMNS,
     RUNS,
     empty_heads,
@@ -22,6 +23,7 @@ from ledger.chain import (
     linked,
     linked_orders,
     next_hash,
+    positions_head,
     row_bytes,
     seal_of,
     transaction_content,
@@ -128,10 +130,24 @@ def test_genesis_depends_on_run_and_instruments_in_any_order(place):
 
 def test_seal_depends_on_notices_and_every_chain():
     heads = empty_heads(GENESIS)
-    assert {RUNS: (1, GENESIS), **dict.fromkeys(CHAINED, (0, GENESIS))} == heads
+    assert {RUNS: (1, GENESIS), **dict.fromkeys((*CHAINED, POSITIONS), (0, GENESIS))} == heads
     seal = seal_of(3, heads)
     assert seal == seal_of(3, dict(reversed(heads.items())))
     others = [seal_of(4, heads), seal_of(3, heads | {RUNS: (2, ended_hash(GENESIS, 1))})]
-    others += [seal_of(3, heads | {name: (1, GENESIS)}) for name in CHAINED]
-    others += [seal_of(3, heads | {name: (0, "cd" * 32)}) for name in CHAINED]
-    assert len({seal, *others}) == 3 + 2 * len(CHAINED)
+    others += [seal_of(3, heads | {name: (1, GENESIS)}) for name in (*CHAINED, POSITIONS)]
+    others += [seal_of(3, heads | {name: (0, "cd" * 32)}) for name in (*CHAINED, POSITIONS)]
+    assert len({seal, *others}) == 3 + 2 * (len(CHAINED) + 1)
+
+
+def test_chain_of_positions_covers_every_value_of_every_row_in_whatever_order_they_come():
+    rows = [("r", "BTC", 3, 30, -1, 9), ("r", "ETH", -2, -20, 4, 9)]
+    assert (0, GENESIS) == positions_head(GENESIS, [])
+    first = next_hash(GENESIS, row_bytes(rows[0]))
+    links, head = positions_head(GENESIS, rows)
+    assert (2, next_hash(first, row_bytes(rows[1]))) == (links, head)
+    assert (links, head) == positions_head(GENESIS, [list(row) for row in reversed(rows)])
+    for at in range(6):
+        changed = list(rows[1])
+        changed[at] = "EUR" if at == 1 else 77
+        assert head != positions_head(GENESIS, [rows[0], changed])[1]
+    assert head != positions_head("cd" * 32, rows)[1]

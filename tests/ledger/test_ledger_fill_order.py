@@ -209,6 +209,103 @@ def test_nothing_is_put_in_order_before_a_new_start():
     assert (13, 1_400) == order.position
 
 
+def test_fill_of_a_forgotten_time_counts_before_all_that_are_kept(short_memory):
+    order = an_order(*(a_move(ts, ts, ts - 1, 1, 100) for ts in range(1, 7)), a_move(7, 7, 6, -6, 110))
+    assert (0, 0) == order.position
+    # The sale realizes 3, and the later one closes a lot less: 10 less.
+    assert Reordered(-7, 0) == order.insert(a_move(1, 9, 0, -1, 103))
+    assert [3, 4, 5, 6, 7] == trades(order)
+    assert ([1, 100], (-1, -110)) == (order.snapshot()[:2], order.position)
+    assert Reordered(-10, -20) == order.insert(a_move(2, 8, 0, -1, 80, CLOSING))
+    assert ([0, 0], (-2, -220)) == (order.snapshot()[:2], order.position)
+
+
+def test_late_fills_are_forgotten_as_well(short_memory):
+    order = an_order(*(a_move(ts, ts, 0, 1) for ts in range(9, 0, -1)))
+    assert (9, 900) == order.position
+    assert len(trades(order)) < 6
+
+
+def by_the_rule(fills, lots):
+    """The venue's order of fills of one time, by trying: of all chains the least, else one pick after the other."""
+    chains = []
+    for ordered in itertools.permutations(fills):
+        at, is_chain = lots, True
+        for fill in ordered:
+            is_chain = is_chain and fill[START] == at
+            at += fill[CHANGE]
+        if is_chain:
+            chains.append([fill[TRADE] for fill in ordered])
+    if chains:
+        return min(chains)
+    waiting, done = list(fills), []
+    while waiting:
+        fill = min(waiting, key=lambda fill: (fill[START] != lots, fill[TRADE]))
+        waiting.remove(fill)
+        done.append(fill[TRADE])
+        lots += fill[CHANGE]
+    return done
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from((-2, -1, 1, 2)), st.sampled_from((0,) * 7 + (1, -2))), min_size=1, max_size=6),
+    st.booleans(), st.randoms(use_true_random=False),
+)  # fmt: skip
+def test_fills_of_one_time_stand_as_the_rule_says_after_each_of_them(steps, is_rising, dice):
+    """Chains with rounds in them, told in and out of order, some with a start that is wrong."""
+    ids, moves, at = dice.sample(range(100), len(steps)), [], 0
+    for trade, (change, wrong) in zip(sorted(ids) if is_rising else ids, steps, strict=True):
+        moves.append(a_move(5, trade, at + wrong, change, 100 + trade))
+        at += change
+    for arrived in (moves, moves[1:] + moves[:1], dice.sample(moves, len(moves))):
+        order = FillOrder(1)
+        for count, move in enumerate(arrived, start=1):
+            told(order, move)
+            assert by_the_rule(arrived[:count], 0) == trades(order)
+
+
+def test_fill_that_goes_on_from_the_end_is_not_last_when_a_round_can_be_put_behind_it():
+    """0 to 1 to 2 to 1 and again to 2 and 1: the last step lets the chain go on differently, with lesser trade ids."""
+    moves = [a_move(5, 1, 0, 1), a_move(5, 9, 1, 1), a_move(5, 8, 2, -1), a_move(5, 3, 1, -1), a_move(5, 4, 0, 1)]
+    order = an_order(*moves)
+    assert by_the_rule(moves, 0) == trades(order) == [1, 3, 4, 9, 8]
+
+
+def straight(count):
+    return [a_move(5, trade + 1, trade, 1) for trade in range(count)]
+
+
+@pytest.mark.parametrize("shape", ["in order", "zigzag", "first one last", "shuffled"])
+def test_many_fills_of_one_time_are_put_in_order_without_cubic_work(shape, monkeypatch):
+    """Counted, not timed: a fill that comes last costs no work on the others, any other one a single ordering."""
+    count, sizes = 400, []
+    moves = straight(count)
+    if shape == "zigzag":
+        moves = [a_move(5, trade + 1, trade % 2, -1 if trade % 2 else 1) for trade in range(count)]
+    elif shape == "first one last":
+        moves = moves[1:] + moves[:1]
+    elif shape == "shuffled":
+        random.Random(1).shuffle(moves)
+    with_one = fill_order._with
+    monkeypatch.setattr(fill_order, "_with", lambda fills, *rest: sizes.append(len(fills)) or with_one(fills, *rest))
+    order = an_order(*moves)
+    assert (count if shape != "zigzag" else 0) == order.position[0]
+    if shape in {"in order", "zigzag"}:
+        assert [] == sizes
+    else:
+        assert len(sizes) <= count
+        assert list(range(1, count + 1)) == trades(order)
+
+
+def test_time_too_big_to_be_forgotten_stays_whole_and_goes_when_it_is_old(short_memory):
+    order = an_order(*straight(20))
+    assert (20, False) == (len(trades(order)), order.is_forgotten(5))
+    for ts in range(6, 9):
+        told(order, a_move(ts, ts, 15 + ts, 1))
+    assert ([6, 7, 8], True, 23) == (trades(order), order.is_forgotten(5), order.position[0])
+
+
 moves = st.lists(
     st.builds(
         a_move, st.integers(1, 4), st.integers(1, 10**6), st.integers(-3, 3), st.integers(-3, 3).filter(bool),

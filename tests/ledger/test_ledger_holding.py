@@ -55,11 +55,15 @@ def test_explaining_fill_moves_no_lots_even_when_it_cannot_be_put_in_order():
     assert (10, 10 * LOT, -4) == (holding.lots, holding.cost, holding.lots_unexplained)
 
 
-def test_fill_too_late_for_its_place_counts_where_it_arrived():
+def test_fill_too_late_for_its_place_counts_before_all_that_is_kept():
+    """10 lots at PRICE, then 5 sold 40 higher; 10 more were bought 20 higher before: the cost is 10 higher."""
     holding = a_holding()
-    fill = (-1, 1, 0, 4, PRICE, ORDER, 14, 14 * LOT)
-    assert Reordered(0, 0) == holding.put_in_order(fill, 0, is_explaining=False)
-    assert ((14, 14 * LOT), 14, 14 * LOT) == (holding.order.position, holding.lots, holding.cost)
+    sold = (5, 2, 10, -5, PRICE + 40, ORDER, 5, 5 * LOT)
+    assert holding.order.take(sold)
+    fill = (-1, 1, 0, 10, PRICE + 20, ORDER, 15, 15 * LOT + 20_000)
+    assert Reordered(-5 * 10 * 100, 0) == holding.put_in_order(fill, 0, is_explaining=False)
+    assert (15, 15 * (LOT + 1_000)) == holding.order.position == (holding.lots, holding.cost)
+    assert [(5, 2, 10, -5)] == [move[:4] for move in holding.order._moves]
 
 
 def test_holding_comes_back_from_its_snapshot():

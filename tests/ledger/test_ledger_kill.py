@@ -13,8 +13,10 @@ import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from threading import Event
 
 import pytest
+from sqlalchemy import create_engine
 
 from ledger.store import LedgerStore
 from tests.ledger.ledger_builders import a_record, flat
@@ -125,8 +127,25 @@ def fresh_url(request, tmp_path):
     return lambda _number: server.create_database()
 
 
+def wait_for_the_last_commit(url):
+    """Wait until the server has noticed that its client is dead: a commit it was asked for before may still be done."""
+    if url.startswith("sqlite"):
+        return
+    engine, bell = create_engine(url), Event()
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with engine.connect() as connection:
+        for _ in range(2_000):
+            if not connection.exec_driver_sql(others).scalar_one():
+                break
+            bell.wait(0.01)
+        else:
+            raise AssertionError("the server still serves a client that was killed")
+    engine.dispose()
+
+
 def as_if_in_peace(url, said, undisturbed):
     """Whatever was said to be stored is stored, nothing is torn or doubled, every chain holds. Returns the cursor."""
+    wait_for_the_last_commit(url)
     store = LedgerStore(url)
     cursor = store.begin_run(a_record())
     problems = store.problems()

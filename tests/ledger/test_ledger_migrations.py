@@ -18,11 +18,13 @@ from ledger.chain import (
     CHAINED,
     CONTENT_COLUMNS,
     INSTRUMENT_COLUMNS,
+    POSITIONS,
     RUN_COLUMNS,
     empty_heads,
     ended_hash,
     genesis_hash,
     next_hash,
+    positions_head,
     row_bytes,
     seal_of,
     transaction_content,
@@ -202,6 +204,7 @@ def hashes_fit(connection):
         head = next_hash(head, content)
         assert head == stored, row
     heads["transactions"] = (len(booked), head)
+    heads[POSITIONS] = positions_head(genesis, [list(row.values()) for row in held(connection, "positions")])
     assert heads == {row["name"]: (row["links"], row["head"]) for row in held(connection, "chains")}
     (cursor,) = held(connection, "cursors")
     return seal_of(cursor["notices"], heads) == cursor["seal"]
@@ -357,12 +360,27 @@ def test_newer_schema_is_refused_and_left_alone(url):
 
 
 def test_half_made_schema_is_made_whole_or_not_at_all(url, tmp_path):
-    """A table in the way stops the migration; nothing of it stays, and the version does not move."""
+    """A table in the way stops the migration before it begins; nothing of it stays."""
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         connection.execute("CREATE TABLE postings (mine INTEGER)")
     connection.close()
-    with pytest.raises(DataInvalid, match="does not have the ledger's tables"):
+    with pytest.raises(ConfigInvalid, match="it holds tables that are not hat's: postings"):
         LedgerStore(url)
     engine = create_engine(url)
-    assert ["postings"] == [name for name in inspect(engine).get_table_names() if name != "alembic_version"]
+    assert ["postings"] == inspect(engine).get_table_names()
+    engine.dispose()
+
+
+def test_transaction_before_the_first_is_not_dropped_in_silence(ledger_url):
+    forged = {**OLD_ROWS, "transactions": [fact_row(0, "transfer") | {"fact_id": "forged"}, *OLD_ROWS["transactions"]]}
+    old_ledger(ledger_url, forged)
+    with pytest.raises(DataInvalid, match=f"run {RUN_KEY}: holds a transaction 0, expected 1 and later ones"):
+        LedgerStore(ledger_url)
+    # It broke in the middle: the old ledger is as it was.
+    engine = create_engine(ledger_url)
+    with engine.connect() as connection:
+        assert ["0001"] == list(connection.execute(text("SELECT version_num FROM alembic_version")).scalars())
+        kept = connection.execute(text("SELECT count(*) FROM transactions")).scalar_one()
+    assert len(forged["transactions"]) == kept
+    assert "chains" not in inspect(engine).get_table_names()
     engine.dispose()

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from domain.errors import DataInvalid
 from domain.order import Side
-from domain.units import NS_PER_HOUR
+from domain.units import NS_PER_HOUR, format_money
 from ledger.equity_bridge import account_value_of
 from ledger.reconciliation import How, What, effect_of, reconcile
 from tests.ledger.ledger_builders import BTC, LOT, PRICE, START_NS, a_fill, a_funding, a_transfer, usdc
@@ -140,11 +140,16 @@ def test_statement_that_contradicts_itself_by_more_than_rounding_is_told() -> No
 
     assert reconcile(side_of(*FACTS), replace(honest, account_value=value + 200)).is_agreed
     assert reconcile(side_of(*FACTS), replace(honest, account_value=value + 201, marks={})).is_agreed
-    (found,) = reconcile(side_of(*FACTS), replace(honest, account_value=value + 201)).discrepancies
-    assert (found.what, found.explanation) == (
-        What.VALUE,
-        "the statement contradicts itself by +0.00000201 USDC, more than its rounding",
+    strange = replace(honest, account_value=value + 201)
+    (found,) = reconcile(side_of(*FACTS), strange).discrepancies
+    assert (found.what, found.ledger, found.venue) == (*(What.VALUE, format_money(value), format_money(value + 201)),)
+    assert found.explanation == (
+        f"the statement's own cash, positions and marks add up to {format_money(value)}: "
+        "it contradicts itself by +0.00000201 USDC, more than its rounding"
     )
+    poorer = reconcile(side_of(*FACTS[:3]), strange)
+    (told,) = [one for one in poorer.discrepancies if one.what is What.VALUE]
+    assert told.ledger == format_money(value - usdc(5)), "the ledger's own value, not the statement's"
 
 
 def test_several_facts_that_explain_a_part_are_all_named() -> None:
@@ -164,6 +169,16 @@ def test_facts_before_the_lists_begin_and_inside_the_opening_are_not_compared() 
     found = reconcile(side_of(*FACTS), cut)
     assert found.is_agreed
     assert found.facts_compared == 2
+
+
+def test_what_the_statement_does_not_reach_back_to_is_counted_by_kind() -> None:
+    side = replace(
+        side_of(BUY, PAID, DEPOSIT), totals={"fill": 7, "funding": 1, "transfer": 1}, facts_newer=3, newest_ns=9
+    )
+    found = reconcile(side, venue_of(*FACTS))
+
+    assert found.compared == {"fill": (2, 8), "funding": (1, 1), "transfer": (1, 1)}
+    assert (found.facts_newer, found.newest_ns, found.complete_since_ns) == (3, 9, 0)
 
 
 def test_fact_of_after_the_statement_is_not_compared() -> None:
@@ -196,7 +211,7 @@ def test_order_whose_answer_was_on_the_way_is_passed_over() -> None:
 def test_statement_that_is_silent_about_orders_says_nothing_about_them() -> None:
     found = reconcile(side_of(*FACTS, orders=[an_open_order()]), venue_of(*FACTS))
 
-    assert (True, 0) == (found.is_agreed, found.orders_compared)
+    assert (True, None) == (found.is_agreed, found.orders_compared)
 
 
 def test_instrument_nobody_described_is_counted_in_lots() -> None:

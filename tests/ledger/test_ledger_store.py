@@ -229,7 +229,7 @@ def test_reader_makes_no_new_ledger(opened, path):
 
 def test_reader_does_not_migrate(opened, tmp_path):
     (tmp_path / "empty.db").touch()
-    with pytest.raises(ConfigInvalid, match="run the bot once to migrate"):
+    with pytest.raises(ConfigInvalid, match="an existing ledger; this database is empty"):
         opened(tmp_path / "empty.db", read_only=True)
 
 
@@ -257,7 +257,7 @@ def test_folder_that_cannot_be_made_is_one_sentence(opened, tmp_path):
 
 def test_place_that_cannot_be_written_is_one_sentence(opened, tmp_path):
     (tmp_path / "ledger.db").mkdir()
-    with pytest.raises(ConfigInvalid, match=r"ledger\.url .* a place that can be written"):
+    with pytest.raises(ConfigInvalid, match=r"ledger\.url = '.*/ledger\.db': expected a file; this is a folder"):
         opened(tmp_path / "ledger.db")
 
 

@@ -1,7 +1,13 @@
 """The way to a database: settings that last, and one sentence of ours for everything a database says."""
 
+import os
 import socket
 import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from tempfile import gettempdir
 
 import psycopg
 import pytest
@@ -10,7 +16,12 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from domain.errors import ConfigInvalid, DataInvalid, InvariantBroken
+from ledger import store_engine
+from ledger.store import LedgerStore
 from ledger.store_engine import StoreUnavailable, open_engine, parsed, place_of, reading, sentences, writing
+from ledger.store_upkeep import ledger_file
+from tests.bot_runs import ROOT
+from tests.ledger.ledger_stored import store_story
 
 SQLITE = parsed("sqlite://")
 POSTGRESQL = parsed("postgresql://joe:correct-horse@localhost/ledger")
@@ -34,12 +45,36 @@ def said(url, error, *, has_written=False):
         ("sqlite:///state/ledger.db", "sqlite", "state/ledger.db"),
         ("sqlite://", "sqlite", ":memory:"),
         ("postgresql://joe:correct-horse@host/x", "postgresql+psycopg", "postgresql://joe:***@host/x"),
+        ("postgresql://joe:correct@horse@host/x", "postgresql+psycopg", "postgresql://joe:***@host/x"),
+        (
+            "postgresql://joe@/x?host=/tmp/x&password=correct-horse&sslkey=/k", "postgresql+psycopg",
+            "postgresql://joe@/x?host=/tmp/x&password=***&sslkey=***",
+        ),
         ("postgres://host/x", "postgresql+psycopg", "postgresql://host/x"),
         ("postgresql+psycopg://host/x", "postgresql+psycopg", "postgresql://host/x"),
     ],
-)
+)  # fmt: skip
 def test_url_gets_the_driver_of_the_house_and_a_place_without_password(url, driver, place):
     assert (driver, place) == (parsed(url).drivername, place_of(parsed(url)))
+
+
+def test_password_may_hold_an_at_sign():
+    found = parsed("postgresql://joe:correct@horse@host:5/x")
+    assert ("correct@horse", "host", 5) == (found.password, found.host, found.port)
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "65536", "1,h2:2"])
+def test_port_that_is_none_is_refused(port):
+    with pytest.raises(ConfigInvalid, match=r"joe:\*\*\*@host:.*expected a port from 1 to 65,535") as refused:
+        parsed(f"postgresql://joe:correct-horse@host:{port}/x")
+    assert "correct-horse" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite:///x.db?timeout=soon", "sqlite://joe:correct-horse@host/x"])
+def test_settings_sqlite_cannot_use_are_refused(url):
+    with pytest.raises(ConfigInvalid, match="whose settings can be used") as refused:
+        open_engine(parsed(url), read_only=False)
+    assert "correct-horse" not in str(refused.value)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "joe:correct-horse@host/x", ""])
@@ -100,7 +135,17 @@ def test_word_of_sqlite_becomes_a_sentence(error, kind, sentence):
         (psycopg.errors.DiskFull("could not extend file: No space left"), StoreUnavailable, "No space left"),
         (psycopg.errors.QueryCanceled("canceling statement due to statement timeout"), StoreUnavailable, "timeout"),
         (psycopg.errors.LockNotAvailable("canceling due to lock timeout"), StoreUnavailable, "lock timeout"),
-        (psycopg.errors.InsufficientPrivilege("permission denied for table runs"), ConfigInvalid, "can be written"),
+        (
+            psycopg.errors.InsufficientPrivilege("permission denied for table runs"),
+            ConfigInvalid, "a user with the rights to do that, SELECT on every table to read (permission denied for table",
+        ),
+        (psycopg.errors.InsufficientPrivilege("must be owner of table runs"), ConfigInvalid, "a user with the rights to"),
+        (psycopg.ProgrammingError('invalid connection option "foo"'), ConfigInvalid, "a URL whose settings the server's"),
+        (
+            psycopg.OperationalError('connection to server on socket "/x" failed: Permission denied'),
+            ConfigInvalid, "a server that lets this user connect",
+        ),
+        (psycopg.OperationalError('no host "correct-horse" here'), StoreUnavailable, 'no host "***" here'),
         (
             psycopg.errors.ReadOnlySqlTransaction("cannot execute INSERT in a read-only transaction"),
             ConfigInvalid, "can be written",
@@ -196,3 +241,69 @@ def test_write_that_fails_is_rolled_back_and_the_connection_serves_again(ledger_
     with reading(engine) as connection:
         assert 0 == connection.execute(text("SELECT COUNT(*) FROM one")).scalar_one()
     engine.dispose()
+
+
+READER = """
+import os, sys
+from ledger.store import LedgerStore
+LedgerStore("sqlite://").close()
+os.setgid(65534); os.setuid(65534)
+store = LedgerStore(sys.argv[1], read_only=True)
+print(store.run_ids())
+store.close()
+"""
+
+
+def test_file_is_read_by_somebody_who_cannot_write_beside_it(tmp_path):
+    """A copy in write-ahead mode on somebody else's disk; nothing is left beside it."""
+    if os.geteuid():
+        pytest.skip("only root may become somebody else")
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder == Path(gettempdir()):
+            break
+        folder.chmod(0o755)
+    path = tmp_path / "a %20 #b.db"
+    key = store_story(ledger_file("--to", path))
+    path.chmod(0o644)
+    command = [sys.executable, "-c", READER, ledger_file("--to", path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (f"['{key}']\n", [path]) == (done.stdout, list(tmp_path.iterdir())), done.stderr
+
+
+def test_file_that_may_change_or_has_a_log_is_read_as_usual(tmp_path, monkeypatch):
+    path = tmp_path / "x.db"
+    assert path == store_engine.file_of(parsed(f"sqlite:///{path}"))
+    assert not store_engine._unchanging(path)
+    path.touch()
+    assert not store_engine._unchanging(path)
+    monkeypatch.setattr(store_engine.os, "access", lambda *_: False)
+    assert store_engine._unchanging(path).endswith("/x.db?mode=ro&immutable=1")
+    (tmp_path / "x.db-wal").write_text("held back")
+    assert not store_engine._unchanging(path)
+
+
+def test_file_of_somebody_else_stays_as_it_was(tmp_path):
+    path = tmp_path / "poems.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE poems (line TEXT)")
+    before = path.read_bytes()
+    for read_only in (False, True):
+        with pytest.raises(ConfigInvalid, match="expected a ledger; it holds tables that are not hat's: poems"):
+            LedgerStore(f"sqlite:///{path}", read_only=read_only)
+    assert (before, [path]) == (path.read_bytes(), list(tmp_path.iterdir()))
+
+
+def test_postgresql_may_hold_other_tables_but_none_of_our_names(postgres_url):
+    engine = open_engine(parsed(postgres_url), read_only=False)
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE poems (line TEXT)"))
+    with pytest.raises(ConfigInvalid, match="not hat's: poems"):
+        LedgerStore(postgres_url, read_only=True)
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE runs (line TEXT)"))
+    with pytest.raises(ConfigInvalid, match="not hat's: poems, runs"):
+        LedgerStore(postgres_url)
+    with writing(engine) as connection:
+        connection.execute(text("DROP TABLE runs"))
+    engine.dispose()
+    LedgerStore(postgres_url).close()

@@ -235,9 +235,31 @@ def test_fact_that_came_late_counts_as_of_every_moment_after_it(ledger_url, ts_n
 
 def test_statement_before_the_late_fact_knows_nothing_of_it(ledger_url) -> None:
     store, facts = explained_ledger(ledger_url)
-    statement = replace(venue_of(facts[0]), ts_ns=HOLDING_NS + 19)
+    statement = replace(venue_of(facts[0]), ts_ns=HOLDING_NS + 19, account=run_key(LEDGER_RUN))
     found = compared(store, statement, run_key(LEDGER_RUN))
     store.close()
 
     assert found.discrepancies == ()
     assert found.bridge.residual == 0
+
+
+def test_statement_of_another_account_is_refused(kept, store) -> None:
+    strange = replace(kept.statements[-1], account="0xabc")
+    with pytest.raises(DataInvalid, match=f"is of account 0xabc; run {ACCOUNT} belongs to account {ACCOUNT}"):
+        compared(store, strange)
+    assert compared(store, replace(strange, account="")).is_agreed
+
+
+def test_side_counts_all_it_holds_and_what_is_younger_than_the_statement(kept, store) -> None:
+    """Every fact is either counted up to the statement or younger than it."""
+    last = kept.statements[-1]
+    middle = next(one for one in kept.statements if len(one.fills) > len(last.fills) // 2)
+    found = compared(store, middle)
+    cut = compared(store, replace(middle, complete_since_ns=middle.fills[5].ts_event_ns))
+
+    assert found.compared["fill"] == (len(middle.fills), len(middle.fills))
+    assert found.facts_newer == len(last.fills) + len(last.fundings) - len(middle.fills) - len(middle.fundings)
+    assert found.newest_ns == max(one.ts_event_ns for one in (*last.fills, *last.fundings)) > middle.ts_ns
+    assert cut.compared["fill"][1] == len(middle.fills)
+    assert 0 < cut.compared["fill"][0] < len(middle.fills)
+    assert (compared(store, last).facts_newer, compared(store, last).newest_ns) == (0, 0)

@@ -3,7 +3,7 @@
 Laws: no fact of the venue breaks the machine; every distinct fill is booked exactly once; open lots are exactly those
 of the orders that may still be filled; an order moves only along edges of the lifecycle; the ledger stays balanced;
 whatever statements say, nothing adds risk while one of them is not settled, and lots and money that no fact explains
-stand on their own account.
+stand on their own account; a fact the opening statement holds, or of an instrument we do not trade, changes nothing.
 """
 
 from hypothesis import settings as hypothesis_settings
@@ -36,7 +36,7 @@ from domain.events import (
 from domain.identifiers import ClientOrderId, TradeId, VenueOrderId
 from domain.lifecycle import AT_RISK, NEXT_STATE, State
 from domain.modes import Mode
-from domain.notices import DiscrepancyClosed, DiscrepancyFound, FillBooked, OrderTransitioned
+from domain.notices import DiscrepancyClosed, DiscrepancyFound, FactNoted, FillBooked, OrderTransitioned
 from domain.order import Liquidity, Side
 from domain.reasons import Reason
 from domain.units import Lots, Money, Price, Rate
@@ -137,16 +137,55 @@ class HostileVenue(RuleBasedStateMachine):
                 start_position=Lots(self.engine.state.book.position_lots("BTC")),
                 **self.stamp(late_s),
             )
+            if known.ts_event_ns <= START_NS:
+                self.changes_nothing(known, Reason.FACT_BEFORE_OPENING)
+                return
             self.fills[trade_id] = known
             self.filled[order_id] = self.filled.get(order_id, 0) + size
         self.tell(known)
 
-    @rule(cash=st.sampled_from([0, 0, 7, -300]), size=st.sampled_from([0, 0, 5, -20]), late_s=st.integers(0, 1))
-    def states_account(self, cash: int, size: int, late_s: int) -> None:
-        """State what the book says, or more, or less."""
+    def changes_nothing(self, fact: Event, reason: Reason) -> None:
+        """Tell a fact that is noted and nothing else."""
+        book = self.engine.state.book
+        count = book.transaction_count
+        notices = self.engine.step(fact).notices
+        assert [one.reason for one in notices if isinstance(one, FactNoted)] == [reason]
+        assert book.transaction_count == count
+
+    @rule(late_s=st.integers(0, 3), is_fill=st.booleans())
+    def tells_of_strangers(self, late_s: int, is_fill: bool) -> None:
+        """A fill or a funding of an instrument this bot does not trade."""
+        stamp = self.stamp(late_s)
+        fact: Event = FundingPaid("PEPE", 1, Lots(1), Rate(1), price("1"), Money(7), **stamp)
+        if is_fill:
+            fact = OrderFilled(
+                client_order_id=self.pick(0),
+                venue_order_id=VenueOrderId(1),
+                symbol="PEPE",
+                side=Side.BUY,
+                trade_id=TradeId(1),
+                price=price("1"),
+                lots=Lots(1),
+                liquidity=Liquidity.MAKER,
+                fee=Money(1),
+                start_position=Lots(0),
+                **stamp,
+            )
+        self.changes_nothing(fact, Reason.UNKNOWN_INSTRUMENT)
+
+    @rule(
+        cash=st.sampled_from([0, 0, 7, -300]),
+        size=st.sampled_from([0, 0, 5, -20]),
+        late_s=st.integers(0, 1),
+        waits_s=st.sampled_from([0, 2, 2]),
+        stranger=st.sampled_from([0, 0, 0, 9]),
+    )
+    def states_account(self, cash: int, size: int, late_s: int, waits_s: int, stranger: int) -> None:
+        """State what the book says, or more, or less, some time later; a stranger's lots too."""
+        self.now_ns += waits_s * 1_000_000_000
         book = self.engine.state.book
         position = book.position_lots("BTC") + size
-        held = (("BTC", position, position * 1_000_000),) if position else ()
+        held = (("BTC", position, position * 1_000_000), ("PEPE", stranger, 1))
         self.tell(AccountReported(Money(book.cash + cash), held, **self.stamp(late_s)))
 
     @rule(number=st.integers(1, 20), amount=st.sampled_from([7, -7, 300]), late_s=st.integers(0, 3))
@@ -255,6 +294,11 @@ class HostileVenue(RuleBasedStateMachine):
         if not state.agreement.is_blocking:
             assert not state.agreement.is_pending
             assert not state.agreement.is_booked
+        if not state.agreement.is_booked:
+            taken = state.agreement.taken_cash, state.agreement.taken_lots
+            assert taken == (state.book.unexplained, state.book.unexplained_lots)
+        if not state.agreement.is_pending:
+            assert (state.agreement.cash, state.agreement.positions) == (0, ())
 
 
 HostileVenue.TestCase.settings = hypothesis_settings(max_examples=120, stateful_step_count=60, deadline=None)

@@ -171,7 +171,12 @@ def test_money_taken_without_a_word_blocks_is_booked_on_the_second_statement_and
     (closed,) = world.seen(DiscrepancyClosed)
     assert isinstance(closed, DiscrepancyClosed)
     assert (closed.reason, closed.detail) == (Reason.ACKNOWLEDGED, "an exchange fee, ticket 12")
-    assert world.mode is Mode.TRADING
+    assert world.mode is Mode.RECONCILING
+    asked = world.asked
+    assert len(world.added) == count
+    world.go_on(lambda: world.mode is Mode.TRADING)
+    assert (world.asked, len(world.added)) == (asked, count)
+    assert [one.to_mode for one in world.seen(ModeChanged) if isinstance(one, ModeChanged)][-1] is Mode.TRADING
     world.go_on(lambda: len(world.added) > count)
     assert not [
         one for one in world.seen(KillSwitchEngaged) if getattr(one, "reason", None) is not Reason.HALTED_BY_OPERATOR

@@ -14,7 +14,19 @@ import sqlalchemy as sa
 from alembic import op
 from alembic.script import ScriptDirectory
 
-from ledger.chain import Head, empty_heads, ended_hash, genesis_hash, next_hash, row_bytes, seal_of, transaction_content
+from domain.errors import DataInvalid
+from ledger.chain import (
+    POSITIONS,
+    Head,
+    empty_heads,
+    ended_hash,
+    genesis_hash,
+    next_hash,
+    positions_head,
+    row_bytes,
+    seal_of,
+    transaction_content,
+)
 from ledger.migrations import schema_0002 as schema
 from ledger.store_schema import migration_settings
 
@@ -126,7 +138,7 @@ class _Carrier:
             "SELECT run_id, notice, ts_ns, kind, reason, client_order_id, detail FROM old_incidents"
             " WHERE run_id = :run ORDER BY notice",
         )
-        self._as_it_was("positions")
+        self.heads[POSITIONS] = positions_head(genesis, self._as_it_was("positions"))
         for (notices,) in _ask(self.connection, "SELECT notices FROM old_cursors WHERE run_id = :run", run=self.run):
             self._insert("cursors", [(self.run, notices, seal_of(notices, self.heads))])
         self._insert("chains", [(self.run, name, *head) for name, head in self.heads.items()])
@@ -171,7 +183,10 @@ class _Carrier:
 
     def _transactions(self) -> None:
         opened = self._opening_lots()
-        last = _one(self.connection, "SELECT MAX(sequence) FROM old_transactions WHERE run_id = :run", run=self.run)[0]
+        asked = "SELECT MIN(sequence), MAX(sequence) FROM old_transactions WHERE run_id = :run"
+        first_of_all, last = _one(self.connection, asked, run=self.run)
+        if first_of_all is not None and first_of_all < 1:
+            raise DataInvalid(f"run {self.run}", f"holds a transaction {first_of_all}, expected 1 and later ones")
         for first in range(1, (last or 0) + 1, BATCH):
             self._transactions_between(first, first + BATCH - 1, opened)
 
