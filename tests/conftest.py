@@ -1,8 +1,17 @@
 """Fixtures of all rooms: a real PostgreSQL beside SQLite. What is not here, a test file builds itself."""
 
+import signal
+import threading
+
 import pytest
 
 from tests.postgres import PostgresServer, binaries
+
+if threading.current_thread() is threading.main_thread():
+    # Under nohup, and in the background of a script, these two are ignored, and so they would be by every bot a test starts.
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 def _new_server():

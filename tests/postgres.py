@@ -8,14 +8,17 @@ so root starts it as `nobody`; data and socket live under a short name in the te
 path may hold about a hundred letters.
 """
 
+import atexit
 import importlib.util
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
 from contextlib import suppress
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -50,6 +53,33 @@ def binaries() -> Path | None:
     return folder if (folder / "postgres").exists() else None
 
 
+def is_open_to_all(path: Path) -> bool:
+    """Say whether every user may walk to a place."""
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in path.resolve().parents)
+
+
+@cache
+def programs() -> Path:
+    """Return the folder of the binaries where the server's user can run them: a copy when ours is closed to `nobody`.
+
+    Raises: FileNotFoundError where there are none (ask `binaries` first).
+    """
+    folder = binaries()
+    if folder is None:
+        raise FileNotFoundError(f"{PACKAGE} has no PostgreSQL for this machine")
+    if os.geteuid() or is_open_to_all(folder):
+        return folder
+    place = Path(tempfile.mkdtemp(prefix="hatpgbin"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    place.chmod(0o755)
+    # The libraries are found from the binaries, three folders up and beside the package.
+    packages, beside = folder.parents[2], f"{PACKAGE}.libs"
+    shutil.copytree(folder.parent, place / folder.parent.relative_to(packages), symlinks=True)
+    if (packages / beside).is_dir():
+        shutil.copytree(packages / beside, place / beside)
+    return place / folder.relative_to(packages)
+
+
 class PostgresServer:
     """One server of our own. `url(name)` makes SQLAlchemy URLs; create_database gives a fresh empty one.
 
@@ -58,9 +88,7 @@ class PostgresServer:
     """
 
     def __init__(self, *, is_durable: bool = False) -> None:
-        folder = binaries()
-        if folder is None:
-            raise FileNotFoundError(f"{PACKAGE} has no PostgreSQL for this machine")
+        folder = programs()
         self.home = Path(tempfile.mkdtemp(prefix="hatpg"))
         self.data = self.home / "data"
         self._user = str(NOBODY) if os.geteuid() == 0 else "-"
