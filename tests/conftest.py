@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from ledger.store import LedgerStore
 from tests.postgres import PostgresServer, binaries
 
 if threading.current_thread() is threading.main_thread():
@@ -52,3 +53,17 @@ def ledger_url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.db'}"
     return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def opened():
+    """Open stores, by URL or by the path of a SQLite file, and close them all at the end."""
+    stores = []
+
+    def open_store(place, **options):
+        stores.append(LedgerStore(place if isinstance(place, str) else f"sqlite:///{place}", **options))
+        return stores[-1]
+
+    yield open_store
+    for store in stores:
+        store.close()

@@ -16,7 +16,6 @@ from domain.transaction import FactKind, Posting, Transaction
 from ledger import tables
 from ledger.chain import CHAINED
 from ledger.rows import run_key
-from ledger.store import LedgerStore
 from tests.bot_runs import ROOT
 from tests.ledger.ledger_builders import RUN, START_NS, a_record, created, flat, moved, usdc
 from tests.ledger.ledger_story import a_story, every_row, identity
@@ -29,20 +28,6 @@ PATIENCE_S = 60
 def story():
     """The outcomes of a run that holds everything, the book it left and its marks."""
     return a_story()
-
-
-@pytest.fixture
-def opened():
-    """Open stores and close them all at the end."""
-    stores = []
-
-    def open_store(url, **options):
-        stores.append(LedgerStore(url, **options))
-        return stores[-1]
-
-    yield open_store
-    for store in stores:
-        store.close()
 
 
 @pytest.fixture

@@ -10,26 +10,11 @@ from domain.notices import FillBooked, OrderCreated, OrderTransitioned, Transact
 from engine.machine import Engine
 from exchange.simulated.exchange import SimulatedExchange
 from ledger.rows import RunRecord, run_key
-from ledger.store import LedgerStore
 from tests.bot_runs import DATA
 from tests.ledger.ledger_builders import RUN
 from tests.ledger.ledger_story import every_row, identity
 
 KEY = run_key(RUN)
-
-
-@pytest.fixture
-def opened():
-    """Open stores and close them all at the end."""
-    stores = []
-
-    def open_store(url):
-        stores.append(LedgerStore(url))
-        return stores[-1]
-
-    yield open_store
-    for store in stores:
-        store.close()
 
 
 @pytest.mark.recorded

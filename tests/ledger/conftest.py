@@ -2,28 +2,12 @@
 
 import pytest
 
-from ledger.store import LedgerStore
 from tests.ledger.ledger_builders import a_record
 
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "state" / "ledger.db"
-
-
-@pytest.fixture
-def opened():
-    """Open stores and close them all at the end."""
-    stores = []
-
-    def open_store(path, **options):
-        store = LedgerStore(f"sqlite:///{path}", **options)
-        stores.append(store)
-        return store
-
-    yield open_store
-    for store in stores:
-        store.close()
 
 
 @pytest.fixture

@@ -19,20 +19,6 @@ ENDED_NS = START_NS + 9
 FAR_NS = START_NS * 2
 
 
-@pytest.fixture
-def opened():
-    """Open stores and close them all at the end."""
-    stores = []
-
-    def open_store(url, **options):
-        stores.append(LedgerStore(url, **options))
-        return stores[-1]
-
-    yield open_store
-    for store in stores:
-        store.close()
-
-
 def proof(url, run=KEY):
     with closing(LedgerStore(url, read_only=True)) as store, store.reading() as connection:
         return proof_of(connection, run)
