@@ -11,13 +11,14 @@ from itertools import islice
 from domain.events import OrderFilled, TransferBooked
 from domain.identifiers import RunId, TradeId, VenueOrderId, client_order_id
 from domain.lifecycle import State, Trigger
-from domain.notices import AccountMarked, FillBooked, Notice, OrderCreated, OrderTransitioned, TransactionPosted
+from domain.notices import FillBooked, Notice, OrderCreated, OrderTransitioned, TransactionPosted
 from domain.order import Liquidity, Side, TimeInForce
 from domain.reasons import Reason
 from domain.units import MONEY_UNIT, NS_PER_SECOND, Lots, Money, Price
 from exchange.hyperliquid.universe import UNIVERSE
 from ledger.book import Book
 from ledger.rows import RunRecord, run_key
+from tests.ledger.ledger_builders import marked
 
 SYMBOLS = ("BTC", "ETH", "SOL")
 INSTRUMENTS = {symbol: UNIVERSE[symbol] for symbol in SYMBOLS}
@@ -122,32 +123,7 @@ def _filled(
             ts_ns=now_ns,
         ),
         moves[-1],
-        _marked(book, marks, now_ns),
-    )
-
-
-def _marked(book: Book, marks: dict[str, int], now_ns: int) -> AccountMarked:
-    totals, lots = book.totals(marks), book.open_positions()
-    return AccountMarked(
-        **{name: getattr(totals, name) for name in ("equity", "realized", "unrealized", "funding", "fees", "rebates")},
-        slippage=totals.slippage,
-        net=totals.net,
-        cash=book.cash,
-        transfers=book.transfers,
-        unexplained=book.unexplained,
-        drawdown=0,
-        drawdown_max=0,
-        exposure=0,
-        margin_used=0,
-        margin_ratio=0,
-        value_at_risk=0,
-        position_count=len(lots),
-        open_orders=0,
-        positions=tuple(
-            (symbol, size, book.position_cost(symbol), book.totals_of(symbol, marks).unrealized)
-            for symbol, size in lots.items()
-        ),
-        ts_ns=now_ns,
+        marked(book, marks, ts_ns=now_ns),
     )
 
 

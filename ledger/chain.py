@@ -9,7 +9,7 @@ every table hangs on the run's own row. Nothing that may change later is covered
 mark, so their rows carry no hash: their chain is made anew, over all of them, whenever they are written.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from operator import itemgetter
 from typing import Any
@@ -105,25 +105,24 @@ def positions_head(genesis: str, rows: Iterable[Sequence[Any]]) -> Head:
     return links, head
 
 
-def linked(rows: Iterable[Row], head: Head) -> tuple[list[Row], Head]:
-    """Return rows that lack link and hash with both, and the head they leave behind."""
-    links, previous = head
-    made: list[Row] = []
-    for row in rows:
-        links += 1
-        content = (*row, links)
-        previous = sha256(previous.encode() + _encode(content)).hexdigest()
-        made.append((*content, previous))
-    return made, (links, previous)
+def linked(
+    rows: Iterable[Row], head: Head, covered: Callable[[Row], Sequence[Any]] | None = None
+) -> tuple[list[Row], Head]:
+    """Return rows that lack link and hash with both, and the head they leave behind.
 
-
-def linked_orders(rows: Iterable[Row], head: Head) -> tuple[list[Row], Head]:
-    """Do as linked does, for orders, whose hash covers only ORDER_COLUMNS."""
+    covered picks what the hash of a row covers, out of the row with its link; without it, all of that.
+    """
     links, previous = head
     made: list[Row] = []
     for row in rows:
         links += 1
         whole = (*row, links)
-        previous = sha256(previous.encode() + _encode(_order_content(whole))).hexdigest()
+        content = whole if covered is None else covered(whole)
+        previous = sha256(previous.encode() + _encode(content)).hexdigest()
         made.append((*whole, previous))
     return made, (links, previous)
+
+
+def linked_orders(rows: Iterable[Row], head: Head) -> tuple[list[Row], Head]:
+    """Do as linked does, for orders, whose hash covers only ORDER_COLUMNS."""
+    return linked(rows, head, _order_content)

@@ -14,11 +14,8 @@ from sqlalchemy import create_engine, text
 from bot.state_lock import StateLock
 from tests.bot_runs import ROOT, environment, hat, summary_of
 from tests.ledger.ledger_builders import START_NS
-from tests.ledger.ledger_stored import KEY, OTHER, OTHER_KEY, run_keys, store_story
+from tests.ledger.ledger_stored import ENDED_NS, KEY, OTHER, OTHER_KEY, run_keys, store_story
 from tests.ledger.ledger_story import every_row
-
-ENDED_NS = START_NS + 9
-"""On 2023-11-14."""
 
 
 @pytest.fixture

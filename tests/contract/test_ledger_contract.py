@@ -17,7 +17,7 @@ from ledger import tables
 from ledger.chain import CHAINED
 from ledger.rows import run_key
 from tests.bot_runs import ROOT
-from tests.ledger.ledger_builders import RUN, START_NS, a_record, created, flat, moved, usdc
+from tests.ledger.ledger_builders import RUN, START_NS, a_record, created, flat, moved, usdc, write_all
 from tests.ledger.ledger_story import a_story, every_row, identity
 
 KEY = run_key(RUN)
@@ -35,15 +35,6 @@ def store(opened, ledger_url):
     store = opened(ledger_url)
     store.begin_run(a_record())
     return store
-
-
-def write_all(store, outcomes, size=7, cursor=0):
-    """Write outcomes in batches of a few; return the cursor."""
-    for start in range(0, len(outcomes), size):
-        batch = flat(outcomes[start : start + size])
-        cursor += len(batch)
-        store.write(batch, cursor)
-    return cursor
 
 
 def changed(url, statement, **values):

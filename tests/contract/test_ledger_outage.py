@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from bot.app import PaperBot
 from bot.config import load
 from bot.markets import synthetic_market
+from bot.paper import PaperBot
 from bot.projection import BACKLOG_MAX, Projection
 from bot.stop_flag import StopFlag
 from domain.modes import Mode

@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, event, select, text
 from ledger import chain, tables
 from ledger.audit_chains import genesis_of
 from ledger.store import LedgerStore
-from tests.ledger.ledger_builders import RUN, START_NS, a_record
+from tests.ledger.ledger_builders import RUN, START_NS, a_record, write_all
 from tests.ledger.ledger_story import a_story
 
 KEY = f"{RUN:016x}"
@@ -16,11 +16,7 @@ KEY = f"{RUN:016x}"
 def write_story(url, *, is_ended=True):
     store = LedgerStore(url)
     store.begin_run(a_record())
-    outcomes, cursor = a_story(20)[0], 0
-    for start in range(0, len(outcomes), 7):
-        batch = [notice for outcome in outcomes[start : start + 7] for notice in outcome]
-        cursor += len(batch)
-        store.write(batch, cursor)
+    write_all(store, a_story(20)[0])
     if is_ended:
         store.end_run(START_NS + 10**15)
     store.close()

@@ -294,9 +294,8 @@ def flat(outcomes):
     return [notice for outcome in outcomes for notice in outcome]
 
 
-def write_all(store, outcomes, size=7):
-    """Write outcomes in batches of a few."""
-    cursor = 0
+def write_all(store, outcomes, size=7, cursor=0):
+    """Write the outcomes behind the cursor in batches of a few; return the cursor after them."""
     for start in range(0, len(outcomes), size):
         batch = flat(outcomes[start : start + size])
         cursor += len(batch)

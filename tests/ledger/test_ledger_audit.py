@@ -14,27 +14,12 @@ from ledger import tables
 from ledger.audit import audit
 from ledger.audit_findings import FINDINGS_MAX
 from ledger.store import LedgerStore
-from tests.ledger.audit_ground import KEY, at, harmed, opened, rows_of, sentences, sequence_of, write_story
+from tests.ledger.audit_ground import KEY, at, opened, rows_of, sentences, sequence_of, write_story
 from tests.ledger.ledger_builders import a_record
 
 PARTS = {"postings", "fills", "funding", "adjustments"}
 TABLES = tuple(tables.metadata.tables)
 COLUMNS = [(name, column.name) for name, table in tables.metadata.tables.items() for column in table.c]
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    url = f"sqlite:///{tmp_path_factory.mktemp('audit') / 'ledger.db'}"
-    write_story(url)
-    engine = opened(url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def connection(engine):
-    with harmed(engine) as connection:
-        yield connection
 
 
 def other_value(value):

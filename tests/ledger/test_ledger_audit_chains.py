@@ -20,21 +20,6 @@ NUMBERED = [
 LIKE = "run_id, {place}, account, 'transfer', 'forged {place}', ts_event_ns, ts_ns, '', '', '', 'none', '', hash"
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    url = f"sqlite:///{tmp_path_factory.mktemp('audit') / 'ledger.db'}"
-    write_story(url)
-    engine = opened(url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def connection(engine):
-    with harmed(engine) as connection:
-        yield connection
-
-
 def add_row_at(connection, name, column, place):
     """Repeat a row of a table with another number in one column; keys that must not repeat are made new."""
     table = tables.metadata.tables[name]

@@ -17,21 +17,6 @@ TOLD_BY = {
 STRANGE = ("CAST(X'ff' AS TEXT)", "X'00ff'", "'much'", "1.5", "9223372036854775807", "-9223372036854775807", "9e999")
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    url = f"sqlite:///{tmp_path_factory.mktemp('audit') / 'ledger.db'}"
-    write_story(url)
-    engine = opened(url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def connection(engine):
-    with harmed(engine) as connection:
-        yield connection
-
-
 def is_named(name, problems):
     tables_named = {problem.table for problem in problems}
     orphans = name == "runs" and any("row without its runs" in problem.problem for problem in problems)

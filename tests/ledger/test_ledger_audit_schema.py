@@ -19,12 +19,6 @@ def engine(tmp_path_factory):
     engine.dispose()
 
 
-@pytest.fixture
-def connection(engine):
-    with harmed(engine) as connection:
-        yield connection
-
-
 def test_revision_of_the_tables_is_the_head_of_the_migrations():
     assert tables.REVISION == ScriptDirectory.from_config(migration_settings()).get_current_head()
 

@@ -4,22 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from ledger.audit import audit
-from tests.ledger.audit_ground import harmed, opened, rechained, sentences, sequence_of, write_story
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    url = f"sqlite:///{tmp_path_factory.mktemp('audit') / 'ledger.db'}"
-    write_story(url)
-    engine = opened(url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def connection(engine):
-    with harmed(engine) as connection:
-        yield connection
+from tests.ledger.audit_ground import rechained, sentences, sequence_of
 
 
 def test_forged_chain_without_other_harm_is_what_it_was(connection):

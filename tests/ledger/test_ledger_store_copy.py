@@ -8,9 +8,9 @@ from sqlalchemy import create_engine, text
 from domain.errors import ConfigInvalid, DataInvalid
 from ledger.audit import audit
 from ledger.store import LedgerStore
-from ledger.store_copy import Outcome, chosen_runs, copy_run, proof_of
+from ledger.store_copy import Outcome, chosen_runs, copy_run
 from tests.ledger.ledger_builders import START_NS
-from tests.ledger.ledger_stored import KEY, OTHER, OTHER_KEY, run_keys, store_story
+from tests.ledger.ledger_stored import KEY, OTHER, OTHER_KEY, proof, run_keys, store_story
 from tests.ledger.ledger_story import every_row
 
 
@@ -31,11 +31,6 @@ def copied(source_url, target_url, run=KEY):
         source.reading() as connection,
     ):
         return copy_run(connection, target, run)
-
-
-def proof(url, run=KEY):
-    with closing(LedgerStore(url, read_only=True)) as store, store.reading() as connection:
-        return proof_of(connection, run)
 
 
 def change(url, statement):

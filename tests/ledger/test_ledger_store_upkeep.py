@@ -12,25 +12,12 @@ from domain.errors import ConfigInvalid, DataInvalid
 from ledger import store_upkeep
 from ledger.chain import CHAINED
 from ledger.store import LedgerStore, StoreUnavailable
-from ledger.store_copy import Outcome, delete_run, proof_of
+from ledger.store_copy import Outcome, delete_run
 from ledger.store_upkeep import archive, backup, old_runs
 from tests.bot_runs import ROOT
 from tests.ledger.ledger_builders import START_NS, a_record
-from tests.ledger.ledger_stored import KEY, OTHER, OTHER_KEY, run_keys, store_story
+from tests.ledger.ledger_stored import ENDED_NS, FAR_NS, KEY, OTHER, OTHER_KEY, names, proof, run_keys, store_story
 from tests.ledger.ledger_story import every_row
-
-ENDED_NS = START_NS + 9
-FAR_NS = START_NS * 2
-
-
-def proof(url, run=KEY):
-    with closing(LedgerStore(url, read_only=True)) as store, store.reading() as connection:
-        return proof_of(connection, run)
-
-
-def names(folder):
-    return {path.name for path in folder.iterdir()}
-
 
 # Backup.
 

@@ -9,24 +9,11 @@ import pytest
 from domain.errors import ConfigInvalid, DataInvalid
 from ledger.chain import CHAINED
 from ledger.store import LedgerStore, StoreUnavailable
-from ledger.store_copy import copy_run, proof_of
+from ledger.store_copy import copy_run
 from ledger.store_upkeep import archive, old_runs, target_ledger, vacuum
-from tests.ledger.ledger_builders import START_NS, a_record, flat
-from tests.ledger.ledger_stored import KEY, OTHER, run_keys, store_story
+from tests.ledger.ledger_builders import a_record, flat
+from tests.ledger.ledger_stored import ENDED_NS, FAR_NS, KEY, OTHER, names, run_keys, store_story
 from tests.ledger.ledger_story import a_story, every_row
-
-ENDED_NS = START_NS + 9
-FAR_NS = START_NS * 2
-
-
-def proof(url, run=KEY):
-    with closing(LedgerStore(url, read_only=True)) as store, store.reading() as connection:
-        return proof_of(connection, run)
-
-
-def names(folder):
-    return {path.name for path in folder.iterdir()}
-
 
 # Vacuum.
 
