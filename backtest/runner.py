@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from domain.commands import CancelOrder, Command, WakeAt
 from domain.errors import InvariantBroken
 from domain.events import CancelRefused, Event, OrderCanceled, RunStarted, StopRequested, TimerFired
+from domain.identifiers import ClientOrderId
 from domain.units import NS_PER_SECOND
 from engine.machine import Engine, Outcome
 from engine.timers import PULSE, Timers
@@ -50,9 +51,9 @@ class Driver:
         self._record = record
         self._step = step or engine.step
 
-    def start(self) -> None:
-        """Tell the engine that the run begins, at the moment of the first thing the exchange has."""
-        self.now_ns = self.exchange.next_ts_ns() or 0
+    def start(self, now_ns: int | None = None) -> None:
+        """Tell the engine that the run begins: now, or at the moment of the first thing the exchange has."""
+        self.now_ns = (self.exchange.next_ts_ns() or 0) if now_ns is None else now_ns
         self.tell(RunStarted(self.engine.state.settings.run_id, ts_event_ns=self.now_ns, ts_recv_ns=self.now_ns))
 
     def next_ts_ns(self) -> int | None:
@@ -85,13 +86,16 @@ class Driver:
         outcome = self._step(event)
         if self._record is not None:
             self._record(event, outcome.commands)
-        for command in outcome.commands:
-            if isinstance(command, WakeAt):
-                self.timers.ask(command)
-            else:
-                self.exchange.send(command)
-        if self._watch is not None:
-            self._watch(event, outcome)
+        try:
+            for command in outcome.commands:
+                if isinstance(command, WakeAt):
+                    self.timers.ask(command)
+                else:
+                    self.exchange.send(command)
+        finally:
+            # What is in the journal is told to everybody, also when the exchange breaks: else the ledger lacks it.
+            if self._watch is not None:
+                self._watch(event, outcome)
         self._prove()
 
     def finish(self, detail: str, may_go_on: Callable[[], bool] = lambda: True) -> None:
@@ -106,19 +110,27 @@ class Driver:
 
         Returns how many orders the exchange had not answered about after ABANDON_NS of its time.
         """
-        orders = tuple(self.engine.state.orders.every_live())
-        cancels = tuple(CancelOrder(order.client_order_id, order.symbol, ts_ns=self.now_ns) for order in orders)
-        if self._record is not None:
-            self._record(StopRequested(detail, ts_event_ns=self.now_ns, ts_recv_ns=self.now_ns), cancels)
-        for cancel in cancels:
-            self.exchange.send(cancel)
-        waiting = {order.client_order_id for order in orders}
+        waiting = self.cancel_live(detail)
         deadline_ns = self.now_ns + ABANDON_NS
         while waiting and (self.exchange.next_ts_ns() or deadline_ns) < deadline_ns:
             event = self.exchange.advance()
             if isinstance(event, OrderCanceled | CancelRefused):
                 waiting.discard(event.client_order_id)
         return len(waiting)
+
+    def cancel_live(self, detail: str) -> set[ClientOrderId]:
+        """Send a cancel for every live order, and return those orders.
+
+        The journal is told as of a stop that bears a mark: these cancels need not be the ones the engine would wish.
+        """
+        orders = tuple(self.engine.state.orders.every_live())
+        cancels = tuple(CancelOrder(order.client_order_id, order.symbol, ts_ns=self.now_ns) for order in orders)
+        if self._record is not None:
+            stamp = {"ts_event_ns": self.now_ns, "ts_recv_ns": self.now_ns}
+            self._record(StopRequested(detail, is_abandoned=True, **stamp), cancels)
+        for cancel in cancels:
+            self.exchange.send(cancel)
+        return {order.client_order_id for order in orders}
 
     @property
     def is_done(self) -> bool:

@@ -1,7 +1,7 @@
 """`hat ledger acknowledge`: a person's word handed to the running bot, and what came of it.
 
-Why it exists: an act that changes nothing must not look like one that did. The bot is asked before and after: what is
-not blocked cannot be taken on, and what still blocks afterwards was not.
+Why it exists: an act that changes nothing must not look like one that did. The bot is asked before and after: where no
+statement differs there is nothing to take on, and a difference that stands afterwards was not taken.
 
 Law: nothing is handed over while there is nothing to take.
 """
@@ -21,7 +21,10 @@ PAUSE_S = 0.1
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. blocked is why the bot adds no risk now, is_refused that it looked and did not take it."""
+    """What came of it. blocked is why the bot adds no risk now, is_refused that it looked and did not take it.
+
+    Something else than a difference may block too: then nothing is refused.
+    """
 
     is_taken: bool
     is_refused: bool
@@ -39,27 +42,27 @@ def acknowledge(state_dir: Path, reason: str) -> Acknowledged:
     address = running_url(state_dir, "--state-dir")
     status = ask_status(address)
     mode = str(status["mode"])
-    if not status.get("blocked"):
+    if not status.get("statement_differs"):
+        blocked = str(status.get("blocked", ""))
         said = f"there is nothing unexplained to take on; nothing was changed, mode {mode}"
-        return Acknowledged(is_taken=False, is_refused=False, mode=mode, blocked="", said=said)
+        said += f": {blocked}" if blocked else ""
+        return Acknowledged(is_taken=False, is_refused=False, mode=mode, blocked=blocked, said=said)
     place = post(state_dir, act)
     deadline_ns = monotonic_ns() + ANSWER_NS
     while True:
         # In this order: a file that is gone was acted upon before the status that is asked next.
         is_waiting = place.exists()
         status = ask_status(address)
-        blocked = str(status.get("blocked", ""))
-        if (not is_waiting and not blocked) or monotonic_ns() >= deadline_ns:
+        differs, blocked = bool(status.get("statement_differs")), str(status.get("blocked", ""))
+        if (not is_waiting and not differs) or monotonic_ns() >= deadline_ns:
             break
         sleep(PAUSE_S)
     mode = str(status["mode"])
-    is_taken = not is_waiting and not blocked
+    is_taken = not is_waiting and not differs
     if is_waiting:
         said = f"handed over: {place} waits until the bot looks, mode {mode}"
-    elif blocked:
+    elif differs:
         said = f"not taken, mode {mode}: {blocked}"
     else:
         said = f"taken by the bot: mode {mode}, {status.get('unexplained', '0')} USDC stay booked as unexplained"
-    return Acknowledged(
-        is_taken=is_taken, is_refused=bool(blocked) and not is_waiting, mode=mode, blocked=blocked, said=said
-    )
+    return Acknowledged(is_taken=is_taken, is_refused=differs and not is_waiting, mode=mode, blocked=blocked, said=said)

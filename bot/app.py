@@ -18,10 +18,9 @@ from backtest.tally import Tally
 from bot.admin.server import AdminPages, AdminServer
 from bot.asking import NOTE
 from bot.clock import monotonic_ns, now_ns
-from bot.config import HatConfig, config_hash, engine_settings, ledger_url, log_path, redacted, strategy, venue_settings
+from bot.config import HatConfig, config_hash, engine_settings, ledger_url, log_path, redacted, strategy
 from bot.journal_file import JournalFile, JournalUnwritable
 from bot.ledger_size import LedgerGauge
-from bot.loop import run_paced
 from bot.markets import OpenedMarket
 from bot.operator_acts import Mailbox, Refused
 from bot.projection import Projection
@@ -39,7 +38,7 @@ from domain.reasons import Reason
 from domain.units import NS_PER_SECOND, Money, format_money
 from engine.journal import VERSION
 from engine.machine import Engine, Outcome
-from exchange.simulated.exchange import SimulatedExchange
+from exchange.port import ExchangePort
 from ledger.rows import RunRecord, run_key
 from ledger.store import LedgerStore, StoreUnavailable
 from monitoring.health import Condition
@@ -52,11 +51,24 @@ from monitoring.spans import SpanSink
 FLUSH_SECONDS = 10
 
 
-class PaperBot:
-    """A bot that trades on the simulated venue, in real time."""
+class Bot:
+    """Everything that is the same wherever a bot trades; `bot/paper.py` and `bot/live_bot.py` add the venue."""
 
-    def __init__(self, config: HatConfig, market: OpenedMarket) -> None:
-        """Open ledger, log, journal, telemetry and admin port. Raises: HouseError when any of them cannot be had."""
+    def __init__(
+        self,
+        config: HatConfig,
+        market: OpenedMarket,
+        exchange: ExchangePort,
+        account: str = "",
+        *,
+        is_durable: bool = False,
+    ) -> None:
+        """Open ledger, log, journal, telemetry and admin port.
+
+        account is the run's own when it is left out; is_durable makes every decision wait for the disk.
+
+        Raises: HouseError when any of them cannot be had.
+        """
         self.config = config
         self.market = market
         self.state_dir = ready_state_dir(config)
@@ -66,7 +78,6 @@ class PaperBot:
         instruments = {one.symbol: one for one in market.instruments}
         self._stopwatch = Stopwatch(monotonic_ns)
         self.engine = Engine(settings, strategy(config), around=self._stopwatch.timed)
-        exchange = SimulatedExchange(instruments, market.feed, venue_settings(config))
         self.tally = Tally()
         self.store = LedgerStore(ledger_url(config))
         measurements = Measurements(instruments)
@@ -82,8 +93,9 @@ class PaperBot:
         self.watch = Watch(self.engine, exchange, self.observer, self.projection)
         self._mailbox = Mailbox(self.state_dir)
         run = run_key(self.run_id)
+        self.account = account or run
         self._venue_file = VenueFile(
-            self.state_dir, run, lambda: exchange.account_statement(run), self._venue_file_failed
+            self.state_dir, run, lambda: exchange.account_statement(self.account), self._venue_file_failed
         )
         pages = AdminPages(
             metrics=self._metrics,
@@ -92,10 +104,11 @@ class PaperBot:
             failed=self._page_failed,
         )
         self.admin = AdminServer(pages, config.monitoring.host, config.monitoring.port)
-        record = run_record(config, market, "run", self.engine)
+        record = run_record(config, market, "run", self.engine, self.account)
         self.journal = JournalFile(
             self.state_dir / "journal" / f"{run_key(self.run_id)}.journal",
             {"version": VERSION, "run": msgspec.to_builtins(record), "config": redacted(config)},
+            is_durable=is_durable,
         )
         # Last of all: a bot that was refused leaves no run in the ledger.
         self.store.begin_run(record)
@@ -140,10 +153,10 @@ class PaperBot:
     def _venue_file_failed(self, problem: str) -> None:
         self.log.system("venue_statement_failed", now_ns(), {"problem": problem}, Level.WARNING)
 
-    def run(
-        self, *, speed: float, for_ns: int | None, stop: StopFlag, refresh: Callable[[], None] | None = None
+    def trade(
+        self, loop: Callable[[Callable[[], None]], str], stop: StopFlag, refresh: Callable[[], None] | None = None
     ) -> dict[str, Any]:
-        """Trade until the data end, the time is over or stop is set; return the summary.
+        """Let the loop drive until it says why it ended; return the summary. It calls its argument after every event.
 
         Raises: InvariantBroken when a law of the house did not hold, JournalUnwritable when the disk was full;
         everything is canceled and flushed first.
@@ -162,7 +175,7 @@ class PaperBot:
         note, ended = self.state_dir / NOTE, ""
         try:
             write_note(note, self.admin.url)
-            ended = run_paced(self.driver, speed=speed, for_ns=for_ns, stop=stop, beat=self._beat(refresh))
+            ended = loop(self._beat(refresh))
         finally:
             if not ended:
                 self._abandon()
@@ -217,11 +230,15 @@ class PaperBot:
         broken = str(sys.exc_info()[1])
         now = self.driver.now_ns
         self.engine.state.kill_switch.engage(Reason.HALTED_BY_INVARIANT, broken)
-        unanswered = self.driver.abandon(broken)
+        unanswered = self._cancel_everything(broken)
         notice = KillSwitchEngaged(Reason.HALTED_BY_INVARIANT, broken, 0, unanswered, ts_ns=now)
         event = OperatorHalted(broken, ts_event_ns=now, ts_recv_ns=now)
         self.observer.record(Observation(event, (notice,), now, now, ()))
         self.projection.put((notice,))
+
+    def _cancel_everything(self, broken: str) -> int:
+        """Cancel without the engine; return how many orders the venue did not answer about."""
+        return self.driver.abandon(broken)
 
     def _close(self, note: Path) -> str:
         """Flush and close everything, within FLUSH_SECONDS each; say why the ledger is not complete, if it is not."""
@@ -282,11 +299,11 @@ class PaperBot:
         }
 
 
-def run_record(config: HatConfig, market: OpenedMarket, command: str, engine: Engine) -> RunRecord:
-    """Return what the ledger keeps about a run."""
+def run_record(config: HatConfig, market: OpenedMarket, command: str, engine: Engine, account: str = "") -> RunRecord:
+    """Return what the ledger keeps about a run; account is the run's own when it is left out."""
     return RunRecord(
         run_id=engine.state.settings.run_id,
-        account=run_key(engine.state.settings.run_id),
+        account=account or run_key(engine.state.settings.run_id),
         command=f"{command} {market.name}",
         strategy=engine.state.strategy.name,
         seed=config.bot.seed,

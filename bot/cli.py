@@ -20,8 +20,8 @@ from bot.stop_flag import StopFlag
 from domain.errors import HouseError, InvariantBroken
 
 if TYPE_CHECKING:
-    from bot.app import PaperBot
     from bot.config import HatConfig
+    from bot.paper import PaperBot
 
 EXIT_REFUSED = 2
 EXIT_STOPPED = 3
@@ -84,10 +84,10 @@ def run(
 
     - `hat run --replay DATA --coin BTC --speed max` trades on recorded data
     """
-    from bot.app import PaperBot
     from bot.clock import now_ns
     from bot.durations import parse_duration, parse_speed
     from bot.markets import recorded_market, synthetic_market
+    from bot.paper import PaperBot
     from bot.show import print_view, summary_view
 
     market_keys: dict[str, object] = {"instruments": None if replay else coin}

@@ -1,7 +1,8 @@
 """The journal on disk: every fact and every wish of a run, appended in order.
 
 The one seam is `append`, called before any wish leaves the process. The format is `engine/journal.py`. Records are
-handed to the operating system at each append; they survive the death of the process, not yet that of the machine.
+handed to the operating system at each append and survive the death of the process; where real orders leave, a decision
+that sends anything waits for the disk as well, once for all its orders, on the engine's own thread.
 An append is in the file whole or not at all: what a full disk cut off is taken back.
 """
 
@@ -10,7 +11,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from domain.commands import Command
+from domain.commands import Command, WakeAt
 from domain.errors import ConfigInvalid, HouseError
 from domain.events import Event
 from engine.journal import Kind, encode_payload, encode_record
@@ -23,9 +24,10 @@ class JournalUnwritable(HouseError):
 class JournalFile:
     """An append-only journal."""
 
-    def __init__(self, path: Path, header: dict[str, object]) -> None:
+    def __init__(self, path: Path, header: dict[str, object], *, is_durable: bool = False) -> None:
         """Create the file and write its header record. Raises: ConfigInvalid when the place cannot be written."""
         self.path = path
+        self._is_durable = is_durable
         self.sequence = 0
         self._size = 0
         try:
@@ -51,6 +53,8 @@ class JournalFile:
             content += self._record(Kind.COMMAND, encode_payload(command))
         try:
             self._write(content)
+            if self._is_durable and any(type(command) is not WakeAt for command in commands):
+                os.fdatasync(self._file.fileno())
         except OSError as error:
             raise JournalUnwritable(f"{self.path}: the journal cannot be written ({error.strerror})") from None
 

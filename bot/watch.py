@@ -18,6 +18,7 @@ from monitoring.health import Health, HealthInputs, assess
 from monitoring.observe import Observer
 
 UNEXPLAINED = "the venue's statement and the book differ, no new risk"
+OVERDUE = "no statement of the venue could be compared with the book for too long, no new risk: waiting for one"
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -85,10 +86,10 @@ class Watch:
         return Money(total)
 
     def _blocked(self) -> str:
-        """Return why the ledger allows no new risk, in one sentence; empty while it does."""
+        """Return why what the venue says of the account allows no new risk, in one sentence; empty while it does."""
         agreement = self._engine.state.agreement
         if not agreement.is_blocking:
-            return ""
+            return OVERDUE if agreement.is_overdue else ""
         if agreement.is_booked:
             return f"{UNEXPLAINED}: booked as unexplained, look at it, then hat ledger acknowledge"
         return f"{UNEXPLAINED}: waiting for a second statement"
@@ -147,6 +148,7 @@ class Watch:
             "unexplained": format_money(marked.unexplained),
             "residual": format_money(self._figures.residual),
             "blocked": self._blocked(),
+            "statement_differs": state.agreement.is_blocking,
             "value_at_risk": format_money(marked.value_at_risk),
             "open_orders": marked.open_orders,
             "positions": {

@@ -244,9 +244,13 @@ class OperatorPaused(Fact, frozen=True, gc=False):
 
 
 class StopRequested(Fact, frozen=True, gc=False):
-    """Stop quoting, cancel everything, end."""
+    """Stop quoting, cancel everything, end.
+
+    is_abandoned marks the end of a journal whose run broke off: no engine was told, the cancels after it are not its own.
+    """
 
     detail: str
+    is_abandoned: bool = False
 
 
 class LedgerFellBehind(Fact, frozen=True, gc=False):

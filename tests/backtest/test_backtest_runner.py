@@ -92,7 +92,13 @@ def test_a_difference_of_one_unit_stops_the_house(cash: int, lots: int, words: s
 def test_abandoned_run_leaves_nothing_at_the_venue() -> None:
     liar = Liar(venue(), cash=1)
     noted: list[object] = []
-    driver = Driver(engine(), liar, record=lambda _, commands: noted.extend(commands))
+    facts: list[Event] = []
+
+    def record(event: Event, commands: tuple[object, ...]) -> None:
+        facts.append(event)
+        noted.extend(commands)
+
+    driver = Driver(engine(), liar, record=record)
     with pytest.raises(InvariantBroken):
         run_to_end(driver)
     live = driver.engine.state.orders.open_count
@@ -103,6 +109,8 @@ def test_abandoned_run_leaves_nothing_at_the_venue() -> None:
     assert live > 0
     assert unanswered == 0
     assert [type(one) for one in noted] == [CancelOrder] * live
+    assert not [fact for fact in facts[:-1] if isinstance(fact, StopRequested)]
+    assert facts[-1] == StopRequested("test", is_abandoned=True, ts_event_ns=driver.now_ns, ts_recv_ns=driver.now_ns)
     later: list[Event | None] = []
     while liar.next_ts_ns() is not None:
         later.append(liar.advance())

@@ -48,6 +48,9 @@ def test_running_bot_that_misses_nothing_is_left_alone_and_both_files_of_reconci
     assert [one for one in events if one["event_type"] == "operator_act"] == []
 
 
+DIFFERS = {"blocked": "money differs", "statement_differs": True}
+
+
 class Status(BaseHTTPRequestHandler):
     """Answers like a bot; what it says is the server's."""
 
@@ -68,7 +71,7 @@ class Status(BaseHTTPRequestHandler):
 def blind_bot(tmp_path, monkeypatch):
     """The state directory of a bot that answers but does not look into its mailbox, and its server."""
     server = HTTPServer(("127.0.0.1", 0), Status)
-    server.told = lambda: {"blocked": "money differs"}
+    server.told = lambda: DIFFERS
     Thread(target=server.serve_forever, daemon=True).start()
     note = {"pid": os.getpid(), "url": f"http://127.0.0.1:{server.server_address[1]}"}
     (tmp_path / "bot.json").write_text(json.dumps(note))
@@ -87,7 +90,7 @@ def taking(acts, said):
         asked.append(1)
         for file in acts.iterdir() if len(asked) > 1 else ():
             file.unlink()
-        return said if len(asked) > 2 else {"blocked": "money differs"}
+        return said if len(asked) > 2 else DIFFERS
 
     return told
 
@@ -121,12 +124,33 @@ def test_act_the_bot_saw_but_that_still_blocks_was_not_taken(blind_bot, capsys, 
     place, server = blind_bot
     monkeypatch.setattr(acknowledging, "ANSWER_NS", 500_000_000)
     (place / "acts").mkdir()
-    server.told = taking(place / "acts", {"blocked": "a second statement is awaited"})
+    server.told = taking(place / "acts", {"blocked": "a second statement is awaited", "statement_differs": True})
     with pytest.raises(typer.Exit) as ended:
         ledger_acknowledge("I looked", None, place, as_json=False)
 
     assert 2 == ended.value.exit_code
     assert capsys.readouterr().out == "not taken, mode reducing: a second statement is awaited\n"
+
+
+def test_difference_that_was_taken_on_counts_as_taken_while_something_else_blocks(blind_bot, capsys) -> None:
+    place, server = blind_bot
+    (place / "acts").mkdir()
+    server.told = taking(place / "acts", {"blocked": "no statement came", "statement_differs": False})
+    ledger_acknowledge("I looked", None, place, as_json=True)
+
+    found = json.loads(capsys.readouterr().out)
+    assert (True, "no statement came") == (found["taken"], found["blocked"])
+
+
+def test_bot_that_waits_for_a_statement_has_nothing_to_take_and_says_what_blocks(blind_bot, capsys) -> None:
+    place, server = blind_bot
+    server.told = lambda: {"blocked": "no statement came", "statement_differs": False}
+    ledger_acknowledge("I looked", None, place, as_json=False)
+
+    assert capsys.readouterr().out == (
+        "there is nothing unexplained to take on; nothing was changed, mode reducing: no statement came\n"
+    )
+    assert not (place / "acts").exists()
 
 
 @pytest.mark.parametrize("told", [{"blocked": ""}, {"blocked": "", "unexplained": "-3"}, {}])

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import PaperBot
 from bot.config import load
 from bot.journal_file import JournalUnwritable
 from bot.markets import synthetic_market
+from bot.paper import PaperBot
 from bot.rebuilding import rebuild
 from bot.stop_flag import StopFlag
-from domain.commands import VenueCommand
+from domain.commands import PlaceOrder, VenueCommand
 from domain.errors import InvariantBroken
 from domain.events import Event
 from domain.units import Money
@@ -66,6 +66,48 @@ def test_broken_law_cancels_everything_is_told_and_leaves_the_place_tidy(tmp_pat
     again = PaperBot(config, synthetic_market(config, START_NS))
     summary = again.run(speed=0, for_ns=5_000_000_000, stop=StopFlag())
     assert summary["ended"] == "end of time"
+
+
+class BrokenDoor(OneUnitOff):
+    """A venue that tells the truth but takes only so many orders."""
+
+    def __init__(self, honest: ExchangePort, orders: int = 40) -> None:
+        """Stand before an honest venue."""
+        super().__init__(honest)
+        self._left = orders
+
+    def send(self, command: VenueCommand) -> None:
+        """Pass it on while that goes."""
+        self._left -= isinstance(command, PlaceOrder)
+        if self._left < 0 and isinstance(command, PlaceOrder):
+            raise InvariantBroken("the door broke")
+        super().send(command)
+
+    def statement(self) -> Statement:
+        """Tell the truth."""
+        return self._honest.statement()
+
+
+@pytest.mark.parametrize(("venue", "words"), [(OneUnitOff, "cash is"), (BrokenDoor, "the door broke")])
+def test_ledger_of_a_bot_that_broke_off_is_made_again_from_its_journal(venue: type, words: str, tmp_path: Path) -> None:
+    """All but the kill switch, which no engine engaged; and the bot's own ledger lacks nothing."""
+    config = load(None, {"bot": {"state_dir": str(tmp_path)}, "monitoring": {"port": "0"}})
+    bot = PaperBot(config, synthetic_market(config, START_NS))
+    bot.driver.exchange = venue(bot.driver.exchange)
+    with pytest.raises(InvariantBroken, match=words):
+        bot.run(speed=0, for_ns=None, stop=StopFlag())
+
+    rebuilt = []
+    for name in ("again.db", "ledger.db"):
+        with closing(LedgerStore(f"sqlite:///{tmp_path / name}")) as store:
+            rebuilt.append(rebuild(bot.journal.path, store))
+            assert [] == store.problems()
+            assert store.cursor() == rebuilt[0].notices + (name == "ledger.db")
+    again, own = rebuilt
+    assert again.notices == again.notices_new == own.notices > 0 == own.notices_new
+    assert again.cut_off == own.cut_off
+    assert f"the run broke off ({words}" in own.cut_off
+    assert not again.is_ended
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full (Linux)")

@@ -8,14 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.app import PaperBot
 from bot.config import hash_of, load
 from bot.markets import synthetic_market
+from bot.paper import PaperBot
 from bot.rebuilding import rebuild
 from bot.stop_flag import StopFlag
-from domain.commands import PlaceOrder
+from domain.commands import CancelOrder, PlaceOrder
 from domain.errors import ConfigInvalid, DataInvalid, JournalCorrupt
-from engine.journal import Kind, encode_record, read_records
+from domain.events import StopRequested
+from engine.journal import Kind, Record, encode_payload, encode_record, read_records
 from ledger.store import LedgerStore
 from tests.bot_runs import hat, started_hat, summary_of
 from tests.builders import START_NS
@@ -38,6 +39,12 @@ def seals(path):
         chains = connection.execute("SELECT * FROM chains ORDER BY run_id, name").fetchall()
     connection.close()
     return found, chains
+
+
+def notices_in(path):
+    """Return how many notices are stored."""
+    ((_, notices, _),) = seals(path)[0]
+    return notices
 
 
 def rebuilt(journal, path):
@@ -149,10 +156,23 @@ def read_records_whole(path):
         yield from read_records(path.read_bytes())
 
 
-def test_journal_of_other_decisions_is_refused_and_nothing_after_them_is_stored(traded, tmp_path):
+def journal_of(path, records):
+    """Write a journal of these records, numbered anew."""
+    whole = [encode_record(number, one.kind, one.payload) for number, one in enumerate(records, 1)]
+    path.write_bytes(b"".join(whole))
+    return path
+
+
+def event_before(records, place):
+    """Return where the event of a command stands."""
+    return max(at for at in range(place) if records[at].kind is Kind.EVENT)
+
+
+def test_journal_of_other_decisions_is_refused_and_what_was_proven_before_them_is_stored(traded, tmp_path):
     """Whoever changed a wish in the journal changed what the engine would have to wish."""
     records = list(read_records(Path(traded[0]["journal"]).read_bytes()))
-    place = max(place for place, record in enumerate(records) if record.kind is Kind.COMMAND)
+    commands = [place for place, record in enumerate(records) if record.kind is Kind.COMMAND]
+    place = max(place for place in commands if isinstance(records[place].command(), PlaceOrder))
     changed = [
         encode_record(one.sequence, one.kind, records[1].payload if one.sequence == place + 1 else one.payload)
         for one in records
@@ -161,6 +181,84 @@ def test_journal_of_other_decisions_is_refused_and_nothing_after_them_is_stored(
     path.write_bytes(b"".join(changed))
     with pytest.raises(DataInvalid, match=f"record {place + 1}: this version of hat decides otherwise"):
         rebuilt(path, tmp_path / "other.db")
+    cut = rebuilt(journal_of(tmp_path / "cut.journal", records[: event_before(records, place)]), tmp_path / "cut.db")
+    assert notices_in(tmp_path / "other.db") == cut.notices > 0
+    assert seals(tmp_path / "cut.db") == seals(tmp_path / "other.db")
+
+
+def test_damaged_journal_is_refused_and_what_was_proven_before_the_damage_is_stored(traded, tmp_path):
+    content = Path(traded[0]["journal"]).read_bytes()
+    records = list(read_records(content))
+    events = [place for place, record in enumerate(records) if record.kind is Kind.EVENT]
+    place = events[len(events) // 2]
+    offset = sum(len(encode_record(one.sequence, one.kind, one.payload)) for one in records[: place + 1])
+    damaged = tmp_path / "damaged.journal"
+    damaged.write_bytes(content[: offset - 1] + bytes([content[offset - 1] ^ 1]) + content[offset:])
+    strange = journal_of(
+        tmp_path / "strange.journal", [*records[:place], msgspec.structs.replace(records[place], payload=b"\x80")]
+    )
+    cut = rebuilt(journal_of(tmp_path / "cut.journal", records[:place]), tmp_path / "cut.db")
+    before = rebuilt(
+        journal_of(tmp_path / "before.journal", records[: event_before(records, place)]), tmp_path / "before.db"
+    )
+    for journal, stored in ((damaged, before), (strange, cut)):
+        ledger = journal.with_suffix(".db")
+        with pytest.raises(DataInvalid, match=f"is damaged or no journal: record {place + 1} "):
+            rebuilt(journal, ledger)
+        assert notices_in(ledger) == stored.notices > 0
+
+
+def abandoned(records, place, *, detail="cash is 1\nin the book", after=()):
+    """Let a run break off before the record at a place, with cancels no engine would wish."""
+    ts_ns = records[place - 1].event().ts_recv_ns if records[place - 1].kind is Kind.EVENT else START_NS
+    stop = StopRequested(detail, is_abandoned=True, ts_event_ns=ts_ns, ts_recv_ns=ts_ns)
+    cancels = [CancelOrder(order, "BTC", ts_ns=ts_ns) for order in (7, 8)]
+    return [
+        *records[:place],
+        Record(0, Kind.EVENT, encode_payload(stop)),
+        *(Record(0, Kind.COMMAND, encode_payload(cancel)) for cancel in cancels),
+        *after,
+    ]
+
+
+def test_end_of_a_run_that_broke_off_is_left_out_and_everything_before_it_is_stored(traded, tmp_path):
+    """Those cancels are not the engine's, so nobody changed them when it would have wished others."""
+    records = list(read_records(Path(traded[0]["journal"]).read_bytes()))
+    events = [place for place, record in enumerate(records) if record.kind is Kind.EVENT]
+    place = events[len(events) // 2]
+    journal = journal_of(tmp_path / "broken.journal", abandoned(records, place))
+    cut = rebuilt(journal_of(tmp_path / "cut.journal", records[:place]), tmp_path / "cut.db")
+    done = hat("ledger", "rebuild", journal, "--url", f"sqlite:///{tmp_path / 'broken.db'}")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert done.stdout.endswith(
+        f"; left out at the end: record {place + 1}: the run broke off (cash is 1 in the book), cancels made without its "
+        "engine: 2; everything before it is stored\n"
+    )
+    assert 1 == done.stdout.count("\n")
+    assert seals(tmp_path / "cut.db") == seals(tmp_path / "broken.db")
+    again = rebuilt(journal, tmp_path / "broken.db")
+    assert (cut.events, cut.notices, 0, False) == (again.events, again.notices, again.notices_new, again.is_ended)
+
+
+@pytest.mark.parametrize("is_torn", [True, False])
+def test_what_follows_the_end_of_a_run_that_broke_off(is_torn, traded, tmp_path):
+    """A torn cancel is the end like any other; another event is none of a run that had ended."""
+    records = list(read_records(Path(traded[0]["journal"]).read_bytes()))
+    place = max(place for place, record in enumerate(records) if record.kind is Kind.EVENT)
+    path = journal_of(
+        tmp_path / "broken.journal", abandoned(records, place, detail="", after=() if is_torn else records[place:])
+    )
+    if is_torn:
+        path.write_bytes(path.read_bytes()[:-1])
+        done = rebuilt(path, tmp_path / "broken.db")
+        assert not done.is_ended
+        assert f"record {place + 3} at byte" in done.cut_off
+        assert f"record {place + 1}: the run broke off (nobody said why), cancels" in done.cut_off
+    else:
+        with pytest.raises(DataInvalid, match=f"record {place + 4}: follows where the run broke off"):
+            rebuilt(path, tmp_path / "broken.db")
+    cut = rebuilt(journal_of(tmp_path / "cut.journal", records[:place]), tmp_path / "cut.db")
+    assert notices_in(tmp_path / "broken.db") == cut.notices > 0
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from bot import operator_acts
-from bot.app import PaperBot
 from bot.config import load
 from bot.markets import synthetic_market
 from bot.operator_acts import Act, post
+from bot.paper import PaperBot
 from bot.reconciling import reconciled, reconciliation_shape, reconciliation_view
 from bot.stop_flag import StopFlag
 from bot.venue_file import FILES_KEPT, NAME, VenueFile, read_venue, venue_place
