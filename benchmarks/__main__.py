@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import backtest, breakdown, latency, ledger, ledger_outage, ledger_scale, making, upkeep
+from benchmarks import backtest, breakdown, latency, ledger, ledger_outage, ledger_scale, making, signing, upkeep
 from benchmarks.report import Options, as_json, machine, save, text
 from benchmarks.workload import ROWS, ROWS_FULL
 
@@ -19,6 +19,7 @@ BENCHES = {
     "backtest": backtest.measure,
     "breakdown": breakdown.measure,
     "latency": latency.measure,
+    "signing": signing.measure,
     "ledger": ledger.measure,
     "ledger-upkeep": upkeep.measure,
     "ledger-outage": ledger_outage.measure,

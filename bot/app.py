@@ -51,30 +51,32 @@ from monitoring.spans import SpanSink
 FLUSH_SECONDS = 10
 
 
+class Seat(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a bot sits: its market and venue.
+
+    account is the run's own when it is left out. is_durable makes every decision that sends something wait for the
+    disk. requests_initial is what the venue says is left of the address budget; None: as configured.
+    """
+
+    market: OpenedMarket
+    exchange: ExchangePort
+    account: str = ""
+    is_durable: bool = False
+    requests_initial: int | None = None
+
+
 class Bot:
     """Everything that is the same wherever a bot trades; `bot/paper.py` and `bot/live_bot.py` add the venue."""
 
-    def __init__(
-        self,
-        config: HatConfig,
-        market: OpenedMarket,
-        exchange: ExchangePort,
-        account: str = "",
-        *,
-        is_durable: bool = False,
-    ) -> None:
-        """Open ledger, log, journal, telemetry and admin port.
-
-        account is the run's own when it is left out; is_durable makes every decision wait for the disk.
-
-        Raises: HouseError when any of them cannot be had.
-        """
+    def __init__(self, config: HatConfig, seat: Seat) -> None:
+        """Open ledger, log, journal, telemetry and admin port. Raises: HouseError when any of them cannot be had."""
+        market, exchange = seat.market, seat.exchange
         self.config = config
         self.market = market
         self.state_dir = ready_state_dir(config)
         self._lock = StateLock(self.state_dir)
         self.run_id = derived_run_id(market.name, config.bot.seed, now_ns(), os.getpid())
-        settings = engine_settings(config, self.run_id, market.instruments)
+        settings = engine_settings(config, self.run_id, market.instruments, seat.requests_initial)
         instruments = {one.symbol: one for one in market.instruments}
         self._stopwatch = Stopwatch(monotonic_ns)
         self.engine = Engine(settings, strategy(config), around=self._stopwatch.timed)
@@ -83,32 +85,23 @@ class Bot:
         measurements = Measurements(instruments)
         self.projection = Projection(self.store, between=LedgerGauge(self.store, measurements.set_ledger_size).look)
         self.log = EventLog(log_path(config), config.monitoring.log_level)
-        describer = Describer(instruments)
-        spans = SpanSink(
-            {"service.version": code_revision(), "hat.run_id": run_key(self.run_id)},
-            seed=self.run_id,
-            endpoint=config.monitoring.otlp_endpoint or None,
-        )
-        self.observer = Observer(measurements, describer, self.log, spans)
+        self.observer = Observer(measurements, Describer(instruments), self.log, self._spans(config))
         self.watch = Watch(self.engine, exchange, self.observer, self.projection)
         self._mailbox = Mailbox(self.state_dir)
         run = run_key(self.run_id)
-        self.account = account or run
+        self.account = seat.account or run
         self._venue_file = VenueFile(
             self.state_dir, run, lambda: exchange.account_statement(self.account), self._venue_file_failed
         )
         pages = AdminPages(
-            metrics=self._metrics,
-            health=self.watch.health,
-            status=self.status,
-            failed=self._page_failed,
+            metrics=self._metrics, health=self.watch.health, status=self.status, failed=self._page_failed
         )
         self.admin = AdminServer(pages, config.monitoring.host, config.monitoring.port)
         record = run_record(config, market, "run", self.engine, self.account)
         self.journal = JournalFile(
             self.state_dir / "journal" / f"{run_key(self.run_id)}.journal",
             {"version": VERSION, "run": msgspec.to_builtins(record), "config": redacted(config)},
-            is_durable=is_durable,
+            is_durable=seat.is_durable,
         )
         # Last of all: a bot that was refused leaves no run in the ledger.
         self.store.begin_run(record)
@@ -118,6 +111,13 @@ class Bot:
         self._is_behind = False
         self._stop = StopFlag()
         self._unwritable: JournalUnwritable | None = None
+
+    def _spans(self, config: HatConfig) -> SpanSink:
+        return SpanSink(
+            {"service.version": code_revision(), "hat.run_id": run_key(self.run_id)},
+            seed=self.run_id,
+            endpoint=config.monitoring.otlp_endpoint or None,
+        )
 
     def _record(self, event: Event, commands: tuple[Command, ...]) -> None:
         """Append to the journal, before any command leaves; a journal that cannot be written stops the bot.

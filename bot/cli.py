@@ -3,9 +3,7 @@
 Commands import what they need when they are called, so that `hat --help` answers at once.
 """
 
-import signal
 import sys
-from contextlib import ExitStack
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -13,20 +11,26 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from bot import cli_ledger_export, cli_ledger_proof, cli_ledger_reports, cli_ledger_upkeep, cli_ledger_venue
+from bot import (
+    cli_ledger_export,
+    cli_ledger_proof,
+    cli_ledger_reports,
+    cli_ledger_upkeep,
+    cli_ledger_venue,
+    cli_run,
+    cli_venue,
+)
+from bot.cli_data import data_app
+from bot.cli_key import key_app
 from bot.cli_ledger import ledger_app
 from bot.cli_options import CoinOption, ConfigOption, JsonOption, StateOption, configured, print_json
-from bot.stop_flag import StopFlag
 from domain.errors import HouseError, InvariantBroken
 
 if TYPE_CHECKING:
     from bot.config import HatConfig
-    from bot.paper import PaperBot
 
 EXIT_REFUSED = 2
 EXIT_STOPPED = 3
-PLAIN_LINE_SECONDS = 10
-LIVE_REFRESHES_PER_SECOND = 4
 
 app = typer.Typer(
     name="hat",
@@ -43,110 +47,12 @@ app = typer.Typer(
 config_app = typer.Typer(help="Read the configuration: `hat config show`.", no_args_is_help=True)
 for commands in (cli_ledger_proof, cli_ledger_venue, cli_ledger_reports, cli_ledger_export, cli_ledger_upkeep):
     commands.register(ledger_app)
+cli_run.register(app)
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(config_app, name="config")
-
-
-@app.command()
-def run(
-    config: ConfigOption = None,
-    for_: Annotated[
-        str,
-        typer.Option("--for", metavar="TIME", help="Market time to trade: 500ms, 60s, 5m, 1h, 2d; default: no end."),
-    ] = "",
-    speed: Annotated[
-        str, typer.Option(metavar="FACTOR", help="Times real time: 1, 10, 0.5, or max for as fast as it goes.")
-    ] = "1",
-    replay: Annotated[
-        Path | None,
-        typer.Option(metavar="DATA", help="Trade on recorded data (a file or folder) instead of the synthetic market."),
-    ] = None,
-    coin: CoinOption = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of the synthetic market and the simulated venue; default: 1.")
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(help="Port of /metrics, /health and /status; 0 takes a free one; default: 8080."),
-    ] = None,
-    state_dir: StateOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Trade on paper: the real engine, risk, router and ledger against the simulated venue.
-
-    Ctrl-C, SIGTERM or closing the terminal stops quoting, cancels every order, flushes and exits 0.
-
-    For example:
-
-    - `hat run --for 60s` trades the synthetic market for a minute, then prints P&L by cause
-
-    - `hat run --for 5m --speed 10 --seed 7` is another market, ten times as fast
-
-    - `hat run --replay DATA --coin BTC --speed max` trades on recorded data
-    """
-    from bot.clock import now_ns
-    from bot.durations import parse_duration, parse_speed
-    from bot.markets import recorded_market, synthetic_market
-    from bot.paper import PaperBot
-    from bot.show import print_view, summary_view
-
-    market_keys: dict[str, object] = {"instruments": None if replay else coin}
-    settings = configured(config, state_dir, bot={"seed": seed}, monitoring={"port": port}, market=market_keys)
-    duration_ns = parse_duration(for_) if for_ else None
-    factor = parse_speed(speed)
-    market = recorded_market(replay, coin) if replay else synthetic_market(settings, now_ns())
-    bot = PaperBot(settings, market)
-    stop = stop_flag()
-    with ExitStack() as stack:
-        refresh = _watched(bot, stack, as_json=as_json)
-        summary = bot.run(speed=factor, for_ns=duration_ns, stop=stop, refresh=refresh)
-    summary["notes"] = list(market.notes)
-    if as_json:
-        print_json(summary)
-    else:
-        print_view(summary_view(summary))
-
-
-def stop_flag() -> StopFlag:
-    """Return the flag that Ctrl-C, SIGTERM and a terminal that was closed set; under nohup the last one does not."""
-    stop = StopFlag()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda *_: stop.set())
-    return stop
-
-
-def _watched(bot: "PaperBot", stack: ExitStack, *, as_json: bool) -> Any:
-    """Show the bot while it runs: a live view on a terminal, a plain line now and then otherwise."""
-    from rich.console import Console
-    from rich.live import Live
-
-    from bot.clock import monotonic_ns
-    from bot.live import live_view, plain_line
-    from bot.revision import code_version
-    from domain.units import NS_PER_SECOND
-
-    console = Console(stderr=True)
-    if console.is_terminal and not console.is_dumb_terminal and not as_json:
-        view = live_view(bot.status)
-        # On the alternate screen a resized window leaves no debris behind.
-        stack.enter_context(
-            Live(get_renderable=view, console=console, refresh_per_second=LIVE_REFRESHES_PER_SECOND, screen=True)
-        )
-        return None
-
-    def say(text: str) -> None:
-        console.print(text, soft_wrap=True, highlight=False, markup=False)
-
-    say(f"hat {code_version()}: {bot.market.name}, {bot.admin.url}, ledger {bot.store.place}")
-    due_ns = [monotonic_ns() + PLAIN_LINE_SECONDS * NS_PER_SECOND]
-
-    def beat() -> None:
-        if monotonic_ns() >= due_ns[0]:
-            due_ns[0] += PLAIN_LINE_SECONDS * NS_PER_SECOND
-            say(plain_line(bot.status()))
-
-    return beat
+app.add_typer(data_app, name="data")
+app.add_typer(key_app, name="key")
+cli_venue.register(app)
 
 
 @app.command()
@@ -161,8 +67,8 @@ def backtest(
 ) -> None:
     """Run the engine over recorded market data, as fast as it goes; several paths are several runs.
 
-    Layouts: Hyperliquid CSV or websocket frames, Binance websocket frames or depth CSV, Tardis CSV, Bybit ob500,
-    StandX Parquet. With --json several runs print as {"runs": [...]}.
+    Layouts: Hyperliquid's public archive (`hat data download`), CSV or websocket frames, Binance websocket frames or
+    depth CSV, Tardis CSV, Bybit ob500, StandX Parquet. With --json several runs print as {"runs": [...]}.
 
     For example `hat backtest DATA --coin BTC --json`
     """

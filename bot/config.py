@@ -42,6 +42,7 @@ from bot.config_sections import (
     MakerSection,
     MarketSection,
     MonitoringSection,
+    NetworkSection,
     RiskSection,
     StrategySection,
     VenueSection,
@@ -65,6 +66,7 @@ NESTING = "__"
 REDACTED = MASK
 SHOWN_CHARS_MAX = 80
 
+PASTED_KEY = re.compile(r"(?<![0-9a-fA-F])(?:0x)?[0-9a-fA-F]{64}(?![0-9a-fA-F])")
 SECRET_KEY = re.compile(r"(password|passwd|secret|token|api_?key|private_?key|mnemonic|credential)", re.IGNORECASE)
 
 
@@ -81,6 +83,7 @@ class HatConfig(BaseSettings):
     risk: RiskSection = RiskSection()
     maker: MakerSection = MakerSection()
     venue: VenueSection = VenueSection()
+    network: NetworkSection = NetworkSection()
     ledger: LedgerSection = LedgerSection()
     monitoring: MonitoringSection = MonitoringSection()
 
@@ -219,7 +222,7 @@ def _shown(key: str, value: object) -> str:
     """Return a value as an error may show it: short, without passwords."""
     if isinstance(value, Mapping | BaseModel):
         return "a table"
-    return REDACTED if SECRET_KEY.search(key) else masked_words(str(value))[:SHOWN_CHARS_MAX]
+    return REDACTED if SECRET_KEY.search(key) else masked_words(PASTED_KEY.sub(REDACTED, str(value)))[:SHOWN_CHARS_MAX]
 
 
 def redacted(config: HatConfig) -> dict[str, Any]:
@@ -317,8 +320,10 @@ def maker_settings(config: HatConfig) -> MakerSettings:
     )
 
 
-def engine_settings(config: HatConfig, run_id: RunId, instruments: tuple[Instrument, ...]) -> EngineSettings:
-    """Return the engine's settings for one run over these instruments.
+def engine_settings(
+    config: HatConfig, run_id: RunId, instruments: tuple[Instrument, ...], requests_initial: int | None = None
+) -> EngineSettings:
+    """Return the engine's settings for one run over these instruments; requests_initial overrides the configured one.
 
     Raises: ConfigInvalid when they cannot be used together.
     """
@@ -332,7 +337,7 @@ def engine_settings(config: HatConfig, run_id: RunId, instruments: tuple[Instrum
         account_interval_ns=_ns(config.bot.account_interval_ms),
         recovery=RecoverySettings(answer_timeout_ns=_ns(config.bot.answer_timeout_ms)),
         denial_pause_ns=_ns(config.bot.denial_pause_ms),
-        requests_initial=config.venue.requests_initial,
+        requests_initial=config.venue.requests_initial if requests_initial is None else requests_initial,
         flatten_on_halt=config.bot.flatten_on_halt,
         flatten_slippage=_percent(config.bot.flatten_slippage_percent),
     ).validated()

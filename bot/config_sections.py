@@ -7,8 +7,10 @@ fields, and every default is taken from the part that uses it, so there is no se
 Laws: numbers are decimals, never floats; a key that is not declared here is refused; units stand last in names.
 """
 
+import re
 from collections import Counter
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -245,6 +247,64 @@ class VenueSection(Section):
         "spread of all latencies: standard deviation of their logarithm; 0 is constant",
     )  # fmt: skip
     funding_on: bool = Field(default=VENUE.funding_on, description="whether funding is paid each hour")
+
+
+class NetworkName(StrEnum):
+    """Where orders go."""
+
+    SIMULATED = "simulated"
+    LOCAL = "local"
+    TESTNET = "testnet"
+    MAINNET = "mainnet"
+
+
+class NetworkSection(Section):
+    """Where orders go, and as whom; simulated unless told."""
+
+    name: NetworkName = Field(
+        default=NetworkName.SIMULATED,
+        description="simulated: inside this process; local: a venue server such as `hat venue`; testnet; mainnet",
+    )
+    url: str = Field(default="", description="base URL of network local; empty: http://127.0.0.1:3001")
+    account: str = Field(
+        default="", description="address of the account that trades: master or sub-account, never the agent's"
+    )
+    key_file: str = Field(default="", description="file with the agent's secret key as hex, readable by its owner only")
+    keystore: str = Field(
+        default="", description="encrypted Ethereum keystore v3 with the agent's key; HAT_KEYSTORE_PASSPHRASE opens it"
+    )
+    allow_master_key: bool = Field(
+        default=False, description="whether the key may be the account's own; an agent's cannot withdraw"
+    )
+    expires_after_ms: Decimal = milliseconds(
+        0,
+        0,
+        600 * NS_PER_SECOND,
+        "after how long the venue refuses an order that is still on its way; 0: never",
+    )
+    request_timeout_ms: Decimal = milliseconds(
+        5 * NS_PER_SECOND, NS_PER_MS, 60 * NS_PER_SECOND, "how long one request may take before its fate is unknown"
+    )
+    stale_ms: Decimal = milliseconds(
+        30 * NS_PER_SECOND, NS_PER_SECOND, 600 * NS_PER_SECOND, "silence after which a connection counts as lost"
+    )
+
+    @field_validator("account")
+    @classmethod
+    def _address(cls, text: str) -> str:
+        """Refuse what is no address; return it in lower case."""
+        if text and not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
+            raise ValueError("an address: 0x and 40 hex digits")
+        return text.lower()
+
+    @field_validator("url")
+    @classmethod
+    def _base(cls, url: str) -> str:
+        """Refuse what is no base URL."""
+        parts = urlsplit(url)
+        if url and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"}):
+            raise ValueError("a base URL such as http://127.0.0.1:3001")
+        return url.rstrip("/")
 
 
 def split_list(value: object) -> object:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bot.app import Bot
+from bot.app import Bot, Seat
 from bot.config import HatConfig, venue_settings
 from bot.loop import run_paced
 from bot.markets import OpenedMarket
@@ -17,7 +17,8 @@ class PaperBot(Bot):
     def __init__(self, config: HatConfig, market: OpenedMarket) -> None:
         """Open everything. Raises: HouseError when any of it cannot be had."""
         instruments = {one.symbol: one for one in market.instruments}
-        super().__init__(config, market, SimulatedExchange(instruments, market.feed, venue_settings(config)))
+        exchange = SimulatedExchange(instruments, market.feed, venue_settings(config))
+        super().__init__(config, Seat(market=market, exchange=exchange))
 
     def run(
         self, *, speed: float, for_ns: int | None, stop: StopFlag, refresh: Callable[[], None] | None = None

@@ -5,6 +5,7 @@ inside `Event.wait` and holds the event's lock; setting it there would wait for 
 put into at any moment, by its own documentation.
 """
 
+import signal
 from queue import Empty, SimpleQueue
 
 
@@ -33,3 +34,12 @@ class StopFlag:
             except Empty:
                 return False
         return self._is_set
+
+
+def stop_flag() -> StopFlag:
+    """Return the flag that Ctrl-C, SIGTERM and a terminal that was closed set; under nohup the last one does not."""
+    stop = StopFlag()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: stop.set())
+    return stop

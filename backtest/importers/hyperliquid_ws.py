@@ -8,7 +8,6 @@ Source: HYPERLIQUID 6 and 10.2 (venue docs and recordings), read 2026-11-20.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from backtest.importers.reading import (
     rounded_scaled,
     typed,
     unix_ns,
+    utc_ns,
 )
 from backtest.importers.recording import Recording, Refusals, chosen, gap_notes, ordered, with_clock_mended
 from backtest.importers.venues import hyperliquid_perpetual
@@ -30,7 +30,7 @@ from domain.errors import DataInvalid
 from domain.events import BookChanged, Level, MarkChanged, MarketEvent, TopOfBookChanged, TradePrinted
 from domain.identifiers import TradeId
 from domain.order import Side
-from domain.units import NS_PER_MS, NS_PER_SECOND, RATE_DECIMALS, Lots, Price, Rate
+from domain.units import NS_PER_MS, RATE_DECIMALS, Lots, Price, Rate
 
 LAYOUT = "hyperliquid_ws"
 DESCRIPTION = "Hyperliquid websocket messages, one JSON per line, or the venue's archive"
@@ -205,22 +205,13 @@ class _Unwrapper:
         if "raw" in message:
             archived = typed(message, Archived)
             envelope = archived.raw
-            recv_ns = _archive_ns(archived.time)
+            recv_ns = utc_ns(archived.time)
         else:
             envelope = typed(message, Envelope)
         if not recv_ns and not self._is_untimed:
             self._is_untimed = True
             self._notes.append("There are no receive times: venue times stand in for them.")
         return recv_ns, envelope.channel, envelope.data
-
-
-def _archive_ns(text: str) -> int:
-    """Return the archive's time (UTC without zone, up to nine decimals) in nanoseconds; raises ValueError."""
-    whole, _, fraction = text.partition(".")
-    moment = datetime.fromisoformat(whole).replace(tzinfo=UTC)
-    if fraction and not (fraction.isascii() and fraction.isdigit()):
-        raise ValueError(f"{text[:40]!r} is not a time")
-    return int(moment.timestamp()) * NS_PER_SECOND + int(fraction[:9].ljust(9, "0"))
 
 
 def _sizes(content: Content) -> Iterator[str]:

@@ -11,6 +11,7 @@ from backtest.importers import (
     binance_csv,
     binance_ws,
     bybit_ob500,
+    hyperliquid_archive,
     hyperliquid_csv,
     hyperliquid_ws,
     standx_parquet,
@@ -33,6 +34,7 @@ class Layout(NamedTuple):
 LAYOUTS: dict[str, Layout] = {
     module.LAYOUT: Layout(module.LAYOUT, module.DESCRIPTION, module.recognizes, module.load)
     for module in (
+        hyperliquid_archive,
         hyperliquid_csv,
         hyperliquid_ws,
         binance_ws,

@@ -12,6 +12,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
@@ -117,6 +118,15 @@ def unix_seconds(text: str) -> int:
     if not 1_000_000_000 <= value // NS_PER_SECOND <= 9_999_999_999:
         raise ValueError(f"{text[:40]!r} is not Unix time in seconds")
     return value
+
+
+def utc_ns(text: str) -> int:
+    """Return ISO time (UTC, with or without its Z, up to nine decimals) in nanoseconds; raises ValueError."""
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    moment = datetime.fromisoformat(whole)
+    if moment.tzinfo is not None or (fraction and not (fraction.isascii() and fraction.isdigit())):
+        raise ValueError(f"{text[:40]!r} is not a time in UTC")
+    return int(moment.replace(tzinfo=UTC).timestamp()) * NS_PER_SECOND + int(fraction[:9].ljust(9, "0"))
 
 
 def decoded(line: str) -> dict[str, Any]:

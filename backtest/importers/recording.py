@@ -1,16 +1,16 @@
 """What an importer gives back: instruments, events in the order of venue time, and what was noticed on the way.
 
-Why it exists: eight layouts, one result. A recording is faithful: rows that cannot be read stand in it as refusals at
+Why it exists: many layouts, one result. A recording is faithful: rows that cannot be read stand in it as refusals at
 their time, repeated trades are still there. Admission (`exchange/feeds/recorded.py`) decides what the bot may see.
 
 Laws: events are sorted by ts_event_ns; at one moment trades come before best prices, and those before books and marks.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
+from heapq import heappop, heappush
 from math import gcd
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 import msgspec
 
@@ -30,12 +30,12 @@ PRICES_FOR_A_TICK = 20
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """One piece of recorded market data."""
+    """One piece of recorded market data. events may be read from disk each time they are asked for."""
 
     name: str
     layout: str
     instruments: tuple[Instrument, ...]
-    events: list[MarketEvent]
+    events: Sequence[MarketEvent]
     notes: list[str]
 
 
@@ -110,17 +110,42 @@ def utc_text(ts_ns: int) -> str:
     return f"{datetime.fromtimestamp(ts_ns // NS_PER_SECOND, tz=UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+class Silences:
+    """Times in which nothing was recorded, as arrivals tell them one after the other: the longest, and how many."""
+
+    def __init__(self) -> None:
+        """Have heard nothing."""
+        self._last_ns = 0
+        self._longest: list[tuple[int, int]] = []
+        self._count = 0
+
+    def heard(self, ts_recv_ns: int) -> None:
+        """Take the next arrival; one that is earlier than the last is no silence."""
+        length_ns = ts_recv_ns - self._last_ns
+        if length_ns > GAP_NS_MIN and self._last_ns:
+            self._count += 1
+            heappush(self._longest, (length_ns, self._last_ns))
+            if len(self._longest) > GAPS_NOTED_MAX:
+                heappop(self._longest)
+        self._last_ns = max(self._last_ns, ts_recv_ns)
+
+    def notes(self) -> list[str]:
+        """Return what there is to say."""
+        notes = [
+            f"Nothing was recorded for {format_scaled(length // 100_000_000, 1)} s after {utc_text(before)}."
+            for length, before in sorted(self._longest, key=itemgetter(1))
+        ]
+        if self._count > GAPS_NOTED_MAX:
+            notes.append(f"{self._count - GAPS_NOTED_MAX} shorter silences of more than 5 s are not listed.")
+        return notes
+
+
 def gap_notes(events: list[MarketEvent]) -> list[str]:
     """Return one note for each silence of more than five seconds (the longest eight), as seen by receive time."""
-    arrivals = sorted({event.ts_recv_ns for event in events})
-    gaps = sorted((after - before, before) for before, after in pairwise(arrivals) if after - before > GAP_NS_MIN)
-    notes = [
-        f"Nothing was recorded for {format_scaled(length // 100_000_000, 1)} s after {utc_text(before)}."
-        for length, before in sorted(gaps[-GAPS_NOTED_MAX:], key=lambda gap: gap[1])
-    ]
-    if len(gaps) > GAPS_NOTED_MAX:
-        notes.append(f"{len(gaps) - GAPS_NOTED_MAX} shorter silences of more than 5 s are not listed.")
-    return notes
+    silences = Silences()
+    for arrival in sorted({event.ts_recv_ns for event in events}):
+        silences.heard(arrival)
+    return silences.notes()
 
 
 def chosen(place: object, coin: str | None, present: Iterable[str]) -> list[str]:

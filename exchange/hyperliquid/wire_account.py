@@ -324,7 +324,7 @@ class Role(Wire, frozen=True, kw_only=True, gc=False):
     data: dict[str, str] | Maybe = UNSET
 
 
-class ActiveAssetData(
+class ActiveAsset(
     Wire, frozen=True, kw_only=True, gc=False, rename=keys(mark_price="markPx", max_trade_sizes="maxTradeSzs")
 ):
     """What an account may trade of one coin now: pairs are for buying and selling."""

@@ -177,7 +177,7 @@ class MarginTierRow(Wire, frozen=True, kw_only=True, gc=False):
 class MarginTable(Wire, frozen=True, kw_only=True, gc=False):
     """A margin table."""
 
-    description: str
+    description: str | Maybe = UNSET
     margin_tiers: tuple[MarginTierRow, ...]
 
 

@@ -11,6 +11,7 @@ from backtest.importers.recording import fixed_tick_instrument
 from backtest.importers.tardis_csv import TRADES
 from domain.errors import DataInvalid
 from exchange.feeds.recorded import Admission
+from tests.archive_files import HOUR, block_line, both_sides, ms_of
 from tests.backtest.importers_samples import (
     book_message,
     book_row,
@@ -25,6 +26,9 @@ from tests.backtest.test_importers_standx import trades as standx_trades
 DEPTH_HEADER = "symbol,timestamp,first_update_id,last_update_id,side,update_type,price,qty,pu"
 DAMAGE = b'0123456789.,-+eE"[]{}:nXa \x00\xff\n'
 SAMPLES = {
+    "hyperliquid_archive": lambda folder: (
+        write(folder / "8.jsonl", block_line(HOUR, 0, *both_sides(ms_of(HOUR), 1))).parent
+    ),
     "hyperliquid_csv": lambda folder: hyperliquid_folder(folder, books=(book_row(),)),
     "hyperliquid_ws": lambda folder: write(folder / "a.jsonl", book_message()).parent,
     "binance_ws": lambda folder: write(folder / "a.gz", tick_message(0)).parent,
