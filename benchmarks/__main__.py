@@ -7,7 +7,19 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import backtest, breakdown, latency, ledger, ledger_outage, ledger_scale, making, signing, upkeep
+from benchmarks import (
+    backtest,
+    breakdown,
+    decode,
+    latency,
+    ledger,
+    ledger_outage,
+    ledger_scale,
+    making,
+    signing,
+    upkeep,
+    wire_path,
+)
 from benchmarks.report import Options, as_json, machine, save, text
 from benchmarks.workload import ROWS, ROWS_FULL
 
@@ -20,6 +32,8 @@ BENCHES = {
     "breakdown": breakdown.measure,
     "latency": latency.measure,
     "signing": signing.measure,
+    "decode": decode.measure,
+    "wire-path": wire_path.measure,
     "ledger": ledger.measure,
     "ledger-upkeep": upkeep.measure,
     "ledger-outage": ledger_outage.measure,

@@ -1,1 +1,1 @@
-"""Stand-alone services built from the same parts as the bot; none yet."""
+"""Stand-alone services built from the same parts as the bot."""

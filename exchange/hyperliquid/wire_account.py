@@ -335,3 +335,18 @@ class ActiveAsset(
     max_trade_sizes: tuple[str, str]
     available_to_trade: tuple[str, str]
     mark_price: str | Maybe = UNSET
+
+
+class VaultEquity(Wire, frozen=True, kw_only=True, gc=False):
+    """One row of `userVaultEquities`."""
+
+    vault_address: str
+    equity: str
+    locked_until_timestamp: int | Maybe = UNSET
+
+
+class TwapSliceFill(Wire, frozen=True, kw_only=True, gc=False):
+    """One row of `userTwapSliceFills`."""
+
+    fill: Fill
+    twap_id: int

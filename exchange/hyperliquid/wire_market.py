@@ -234,3 +234,25 @@ class PredictedRate(Wire, frozen=True, kw_only=True, gc=False):
     funding_rate: str
     next_funding_time: int
     funding_interval_hours: int | Maybe = UNSET
+
+
+class Dex(Wire, frozen=True, kw_only=True, gc=False):
+    """One builder dex of `perpDexs`; the main dex is null there."""
+
+    name: str
+    full_name: str
+    deployer: str
+    oracle_updater: str | None
+    fee_recipient: str | None
+    asset_to_streaming_oi_cap: tuple[tuple[str, str], ...] | Maybe = UNSET
+    sub_deployers: tuple[tuple[str, tuple[str, ...]], ...] | Maybe = UNSET
+    deployer_fee_scale: str | Maybe = UNSET
+    last_deployer_fee_scale_change_time: str | Maybe = UNSET
+    asset_to_funding_multiplier: tuple[tuple[str, str], ...] | Maybe = UNSET
+    asset_to_funding_interest_rate: tuple[tuple[str, str], ...] | Maybe = UNSET
+
+
+class DexContextsPushed(Wire, frozen=True, kw_only=True, gc=False, rename=keys(contexts="ctxs")):
+    """`allDexsAssetCtxs`: contexts by dex, the main dex is the empty name."""
+
+    contexts: tuple[tuple[str, tuple[PerpContext, ...]], ...]

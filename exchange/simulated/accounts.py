@@ -1,117 +1,150 @@
-"""What the venue knows of one account: cash, positions, entry costs, and the orders that rest.
+"""What the venue knows of one account: cash, positions, entry costs, leverage, and the orders that rest.
 
-Law: cash and positions are the sum of the fills and settlements handed out, plus the opening cash; nothing else moves
-them but `take_untold`, which is there to try what happens when a venue does. Cash is the venue's raw USD: buying lowers
-it by the whole notional (HYPERLIQUID 9.4, totalRawUsd).
+Law: cash and positions are the sum of the executions, settlements and transfers handed out, plus the opening cash;
+nothing else moves them but `take_untold`, which is there to try what happens when a venue does. Cash is the venue's raw
+USD: buying lowers it by the whole notional (HYPERLIQUID 9.4, totalRawUsd).
 """
 
 from collections import deque
 
-from domain.events import FundingPaid, OrderFilled, OrderStatus
-from domain.identifiers import ClientOrderId, VenueOrderId
+from domain.events import FundingPaid, OrderStatus
 from domain.units import Money
 from exchange.port import Statement
-from exchange.simulated.queue import UNKNOWN
+from exchange.simulated.records import Execution, LedgerUpdate, VenueOrder
 
 FILLS_KEPT = 2_000
 FUNDINGS_KEPT = 500
-"""How much of its past the venue still tells. Source: HYPERLIQUID 2.4 (userFills), funding history rows per call."""
+"""How much of its past the venue tells in one reply. Source: HYPERLIQUID 2.4 (userFills), funding history rows per call."""
 
-
-class VenueOrder:
-    """One order the venue took. Units: price units and lots; side is +1 or -1.
-
-    ahead, shown and traded are its place in the queue: lots before it, lots the level showed at the last look, and
-    lots printed at its price since.
-    """
-
-    __slots__ = (
-        "ahead",
-        "client_order_id",
-        "filled",
-        "is_open",
-        "lots",
-        "price",
-        "reduce_only",
-        "shown",
-        "side",
-        "symbol",
-        "traded",
-        "venue_order_id",
-    )
-
-    def __init__(
-        self,
-        client_order_id: ClientOrderId,
-        venue_order_id: VenueOrderId,
-        symbol: str,
-        side: int,
-        price: int,
-        lots: int,
-        *,
-        reduce_only: bool,
-        filled: int = 0,
-    ) -> None:
-        """Take the terms; the queue is unknown until the order rests."""
-        self.client_order_id = client_order_id
-        self.venue_order_id = venue_order_id
-        self.symbol = symbol
-        self.side = side
-        self.price = price
-        self.lots = lots
-        self.filled = filled
-        self.reduce_only = reduce_only
-        self.is_open = True
-        self.ahead = self.shown = UNKNOWN
-        self.traded = 0
-
-    @property
-    def leaves(self) -> int:
-        """What is still to be filled."""
-        return self.lots - self.filled
+EXECUTIONS_KEPT = 10_000
+HISTORY_KEPT = 2_000
+"""How much of its past exists at all. Source: HYPERLIQUID 2.4 (userFillsByTime, historicalOrders)."""
 
 
 class Account:
-    """Money and positions of one account."""
+    """Money, positions and orders of one account."""
 
     __slots__ = (
+        "address",
         "cash",
         "costs",
         "ended",
+        "executions",
         "exposed",
-        "fills",
+        "fee_discount",
+        "funding_sums",
         "fundings",
+        "history",
+        "isolated",
+        "leverages",
+        "maker_rate",
+        "named",
+        "open_buys",
+        "open_sells",
         "orders",
+        "past",
         "positions",
+        "reducing",
+        "requests_used",
+        "schedule_day",
+        "schedule_triggers",
+        "scheduled_cancel_ns",
+        "taker_rate",
         "untold_cash",
         "untold_lots",
+        "updates",
+        "volume_by_day",
+        "volume_total",
     )
 
-    def __init__(self, cash: int) -> None:
+    def __init__(self, cash: int, address: str = "", maker_rate: int = 0, taker_rate: int = 0) -> None:
         """Open with cash and nothing else."""
+        self.address = address
+        self.maker_rate = maker_rate
+        self.taker_rate = taker_rate
+        self.fee_discount = 0
+        """What the daily assessment takes off the rates, in 1e-9 (staking, referral)."""
         self.cash = cash
         self.positions: dict[str, int] = {}
         self.costs: dict[str, int] = {}
-        self.orders: dict[ClientOrderId, VenueOrder] = {}
+        self.leverages: dict[str, tuple[int, bool]] = {}
+        """Symbol to (leverage, is cross); absent means the venue's default."""
+        self.isolated: dict[str, int] = {}
+        """Raw USD of isolated positions, in Money: collateral less the signed entry cost (HYPERLIQUID 9.4)."""
+        self.orders: dict[int, VenueOrder] = {}
+        """Every live order by venue number: resting, waiting for a trigger or for a parent."""
+        self.named: dict[str, VenueOrder] = {}
+        """The live orders that have a client order id, by it."""
         self.exposed: dict[str, bool] = {}
         """Markets that may hold a position or an order of ours; pruned when margin is summed."""
-        self.ended: dict[ClientOrderId, tuple[OrderStatus, int]] = {}
-        self.fills: deque[OrderFilled] = deque(maxlen=FILLS_KEPT)
-        self.fundings: deque[FundingPaid] = deque(maxlen=FUNDINGS_KEPT)
+        self.open_buys: dict[str, int] = {}
+        self.open_sells: dict[str, int] = {}
+        """Lots that rest on each side of a market and are not reduce-only."""
+        self.reducing: dict[str, list[VenueOrder]] = {}
+        """Resting reduce-only orders of a market."""
+        self.ended: dict[str, tuple[OrderStatus, int]] = {}
+        """Client order ids that had their life: what became of them and the lots they filled."""
+        self.history: deque[VenueOrder] = deque(maxlen=HISTORY_KEPT)
+        self.past: dict[int | str, VenueOrder] = {}
+        """The orders of history by venue number and by client order id, the newest of a name."""
+        self.executions: deque[Execution] = deque(maxlen=EXECUTIONS_KEPT)
+        self.fundings: deque[FundingPaid] = deque(maxlen=EXECUTIONS_KEPT)
+        self.updates: deque[LedgerUpdate] = deque(maxlen=EXECUTIONS_KEPT)
+        self.funding_sums: dict[str, tuple[int, int, int]] = {}
+        """Funding received by symbol: of all time, since the position opened, since it last changed. Units: Money."""
+        self.volume_total = 0
+        self.volume_by_day: dict[int, tuple[int, int]] = {}
+        """Day since 1970 to (maker, taker) notional. Units: Money."""
+        self.requests_used = 0
+        self.scheduled_cancel_ns = 0
+        self.schedule_day = self.schedule_triggers = 0
         self.untold_cash = 0
         self.untold_lots: dict[str, int] = {}
         """What of cash and positions the bot was never told."""
 
-    def take_fill(self, symbol: str, side: int, lots: int, notional: int, fee: int) -> int:
-        """Book one execution and return the position before it. Units: lots > 0, notional and fee in Money."""
+    def live(self, target: int | str) -> VenueOrder | None:
+        """Return the live order with this venue number or client order id."""
+        return self.named.get(target) if isinstance(target, str) else self.orders.get(target)
+
+    def order(self, target: int | str) -> VenueOrder | None:
+        """Return the order with this venue number or client order id, live or remembered."""
+        return self.live(target) or self.past.get(target)
+
+    def remember(self, order: VenueOrder) -> None:
+        """Keep an order that ended; the oldest beyond HISTORY_KEPT is forgotten."""
+        if len(self.history) == HISTORY_KEPT:
+            oldest = self.history[0]
+            self.past.pop(oldest.venue_order_id, None)
+            if self.past.get(oldest.client_order_id) is oldest:
+                del self.past[oldest.client_order_id]
+        self.history.append(order)
+        self.past[order.venue_order_id] = order
+        if order.client_order_id:
+            self.past[order.client_order_id] = order
+
+    def count(self, order: VenueOrder, lots: int) -> None:
+        """Add lots to what resting orders of a side could still open; reduce-only orders open nothing."""
+        if not order.reduce_only:
+            sums = self.open_buys if order.side > 0 else self.open_sells
+            sums[order.symbol] = sums.get(order.symbol, 0) + lots
+
+    def take_fill(self, symbol: str, side: int, lots: int, notional: int, fee: int) -> tuple[int, int]:
+        """Book one execution and return the position before it and the gain it realised, gross of fees.
+
+        Units: lots > 0, notional, fee and gain in Money.
+        """
         before = self.positions.get(symbol, 0)
         cost = self.costs.get(symbol, 0)
         after = before + side * lots
+        gain = 0
         if before * side >= 0:
             cost += side * notional
         elif abs(before) > lots:
-            cost -= (abs(cost) * lots // abs(before)) * (1 if before > 0 else -1)
+            released = (abs(cost) * lots // abs(before)) * (1 if before > 0 else -1)
+            cost -= released
+            gain = -side * notional - released
         else:
+            gain = -side * (notional // lots) * abs(before) - cost
             cost = after * (notional // lots)
         self.cash -= side * notional + fee
         if after:
@@ -120,7 +153,7 @@ class Account:
         else:
             self.positions.pop(symbol, None)
             self.costs.pop(symbol, None)
-        return before
+        return before, gain
 
     def take_untold(self, cash: int, symbol: str = "", lots: int = 0) -> None:
         """Change cash and a position without a word. Units: Money and signed lots, > 0 is given to us.

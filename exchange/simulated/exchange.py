@@ -22,6 +22,7 @@ from domain.instrument import Instrument
 from domain.statement import VenueStatement
 from domain.units import NS_PER_HOUR, Money
 from exchange.port import Statement
+from exchange.simulated.door import Door
 from exchange.simulated.latency import LatencyModel
 from exchange.simulated.settings import VenueSettings, validated
 from exchange.simulated.telling import statement_of
@@ -34,6 +35,10 @@ FUNDING, MARKET_IN, COMMAND, PRIVATE_OUT, MARKET_OUT = range(5)
 
 FEED_STREAM, ORDER_STREAM, RESPONSE_STREAM = 0x1000, 0x2000, 0x3000
 """Set the random streams of the three ways apart."""
+
+
+OWNER = "0x" + "00" * 20
+"""The address of the one account behind the in-process door."""
 
 
 class SimulatedExchange:
@@ -51,8 +56,11 @@ class SimulatedExchange:
         self._response_way = LatencyModel(settings.response_latency, seed + RESPONSE_STREAM)
         self._order_least_ns = self._order_way.least_ns
         self._funding_on = settings.funding_on
-        self._venue = Venue(instruments, settings, self._stamp, self._deliver)
-        self._positions = self._venue.desk.account.positions
+        self._door = Door(self._stamp, self._deliver)
+        self._venue = Venue(instruments, settings, self._door, tells_market=False)
+        self._account = self._venue.open_account(OWNER, settings.cash)
+        self._door.enter(self._venue, self._account)
+        self._positions = self._account.positions
         self._feed = iter(feed)
         self._commands: deque[tuple[int, VenueCommand]] = deque()
         self._private: deque[tuple[Event, Statement | None]] = deque()
@@ -118,7 +126,7 @@ class SimulatedExchange:
 
     def account_statement(self, account: str) -> VenueStatement:
         """Return what the venue itself knows of the account now, in its own time."""
-        return statement_of(self._venue, account, max(self._venue_ns, self._venue.desk.ts_ns))
+        return statement_of(self._door, account, max(self._venue_ns, self._door.ts_ns))
 
     def take_untold(self, cash: int, symbol: str = "", lots: int = 0) -> None:
         """Let the venue change cash and a position without a word, to try what the bot makes of it.
@@ -126,8 +134,8 @@ class SimulatedExchange:
         Units: Money and signed lots, > 0 is given to us. Raises: KeyError for a market the venue does not have.
         """
         if lots:
-            self._venue.desk.account.exposed[self._venue.markets[symbol].symbol] = True
-        self._venue.desk.account.take_untold(cash, symbol, lots)
+            self._account.exposed[self._venue.markets[symbol].symbol] = True
+        self._account.take_untold(cash, symbol, lots)
 
     def _pick(self) -> None:
         """Find the next thing to happen."""
@@ -156,7 +164,7 @@ class SimulatedExchange:
                 self._step_recv_ns = 0
                 _, command = self._commands.popleft()
                 self._command_ts = self._commands[0][0] if self._commands else NEVER
-                self._venue.on_command(command, self._venue_ns)
+                self._door.on_command(command, self._venue_ns)
             else:
                 return
 

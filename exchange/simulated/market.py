@@ -1,19 +1,26 @@
-"""One market at the venue: its visible book, what we took from it, our resting orders, and its prices.
+"""One market at the venue: its visible book, what we took from it, the accounts' resting orders, and its prices.
 
-Why it exists: the recorded market knows nothing of us. What our takers took is remembered per level until the market
-says something new about that level, and our own orders are kept beside the book, never in it.
+Why it exists: the outside market knows nothing of the accounts. What takers took is remembered per level until the
+market says something new about that level, and the accounts' orders are kept beside the book, never in it. A market
+may also have no outside at all: then the accounts' orders are the whole book.
 
-Laws: own orders are held best price first, then by time; `open_buys` and `open_sells` are the sums of what rests and
-is not reduce-only. Nothing here moves money.
+Laws: orders are held best price first, then by time, whoever they belong to. Nothing here moves money.
 """
 
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 
 from domain.instrument import MARK_AGE_NS_MAX, Instrument
 from domain.units import format_scaled
 from exchange.orderbook.book import UNSEEN, BookSide, VisibleBook
-from exchange.simulated.accounts import VenueOrder
 from exchange.simulated.queue import ahead_clamped, ahead_shared
+from exchange.simulated.records import VenueOrder
+
+FUNDING_RATES_KEPT = 10_000
+SHORT_LINE = 16
+"""Up to so many orders a line is walked from its end, which costs less than a search."""
 
 
 class Market:
@@ -23,16 +30,20 @@ class Market:
         "book",
         "buys",
         "funding_rate",
+        "funding_rates",
         "has_funding",
         "has_orders",
         "instrument",
+        "last_price",
         "leverages",
         "lower_bounds",
         "mark_price",
         "money_per_unit",
-        "open_buys",
-        "open_sells",
         "oracle_price",
+        "outside_cash",
+        "outside_lots",
+        "premium",
+        "previous_mark",
         "sells",
         "symbol",
         "taken",
@@ -46,27 +57,41 @@ class Market:
         self.symbol = instrument.symbol
         self.money_per_unit = instrument.money_per_unit
         self.whole = instrument.whole
-        self.lower_bounds = (0, *(int(tier.lower_bound) for tier in instrument.margin_tiers))
-        self.leverages = (instrument.leverage_max, *(tier.leverage_max for tier in instrument.margin_tiers))
+        # The tier that begins at nothing is the instrument's own maximum; the venue lists it as a tier all the same.
+        tiers = [tier for tier in instrument.margin_tiers if tier.lower_bound]
+        self.lower_bounds = (0, *(int(tier.lower_bound) for tier in tiers))
+        self.leverages = (instrument.leverage_max, *(tier.leverage_max for tier in tiers))
         self.book = VisibleBook()
         self.taken: dict[int, tuple[int, int]] = {}
         """Price to (lots shown when we took, lots we took)."""
         self.buys: list[VenueOrder] = []
         self.sells: list[VenueOrder] = []
-        self.open_buys = self.open_sells = 0
         self.has_orders = False
         self.mark_price = self.oracle_price = 0
         self.funding_rate = 0
         self.has_funding = False
         self.ts_mark_ns = 0
+        self.last_price = 0
+        self.previous_mark = 0
+        self.premium = 0
+        """The hour's average premium so far, where the venue samples it. Units: 1e-10."""
+        self.funding_rates: deque[tuple[int, int, int]] = deque(maxlen=FUNDING_RATES_KEPT)
+        """(hour, rate in 1e-9, premium in 1e-10) of the hours settled, oldest first, where somebody listens."""
+        self.outside_lots = self.outside_cash = 0
+        """What the outside bought (> 0) and paid (< 0) in trades with accounts: every trade has two sides."""
 
     def age(self, ts_ns: int) -> None:
         """Forget a mark and oracle price of long ago."""
         if self.ts_mark_ns and ts_ns - self.ts_mark_ns > MARK_AGE_NS_MAX:
             self.mark_price = self.oracle_price = self.ts_mark_ns = 0
 
+    def take_mark(self, mark_price: int, oracle_price: int) -> None:
+        """Take a new mark and oracle price; the mark before is what deleveraging closes at."""
+        self.previous_mark = self.mark_price
+        self.mark_price, self.oracle_price = mark_price, oracle_price
+
     def resting(self, side: int) -> list[VenueOrder]:
-        """Return our orders on one side, first in line first."""
+        """Return the accounts' orders on one side, first in line first."""
         return self.buys if side > 0 else self.sells
 
     def insert(self, order: VenueOrder) -> None:
@@ -76,27 +101,28 @@ class Market:
         order.ahead = order.shown
         order.traded = 0
         line = self.resting(order.side)
-        place = len(line)
-        while place and (order.price - line[place - 1].price) * order.side > 0:
+        place, side = len(line), order.side
+        if place > SHORT_LINE:
+            place = bisect_right(line, -order.price * side, key=lambda one: -one.price * side)
+        while place and (order.price - line[place - 1].price) * side > 0:
             place -= 1
         line.insert(place, order)
+        order.is_resting = True
         self.has_orders = True
-        self.count(order, order.leaves)
+        account = order.account
+        account.count(order, order.leaves)
+        if order.reduce_only:
+            account.reducing.setdefault(order.symbol, []).append(order)
 
     def remove(self, order: VenueOrder) -> None:
         """Take an order out of line."""
         self.resting(order.side).remove(order)
+        order.is_resting = False
         self.has_orders = bool(self.buys or self.sells)
-        self.count(order, -order.leaves)
-
-    def count(self, order: VenueOrder, lots: int) -> None:
-        """Add lots to what orders of this side could still open; reduce-only orders open nothing."""
+        account = order.account
+        account.count(order, -order.leaves)
         if order.reduce_only:
-            return
-        if order.side > 0:
-            self.open_buys += lots
-        else:
-            self.open_sells += lots
+            account.reducing[order.symbol].remove(order)
 
     def is_reached(self, bid: int, ask: int) -> bool:
         """Say whether a bid this high or an ask this low (0: none) is at or beyond our first order in line."""
@@ -156,8 +182,8 @@ class Market:
             return price
         return 0
 
-    def best_with_own(self, side: int) -> int:
-        """Return the best price of a side, our own orders included; 0 when there is none."""
+    def best_of_all(self, side: int) -> int:
+        """Return the best price of a side, the accounts' orders included; 0 when there is none."""
         shown = self.best(side)
         line = self.resting(side)
         if not line:
@@ -165,9 +191,34 @@ class Market:
         own = line[0].price
         return own if not shown or (own - shown) * side > 0 else shown
 
+    def levels(self, side: int, depth: int) -> list[tuple[int, int, int]]:
+        """Return the best levels of a side as everybody sees them: (price, lots, orders), best first.
+
+        What the outside shows at a price counts as one order.
+        """
+        sums: dict[int, tuple[int, int]] = {}
+        for price, _, left in islice(self.available(self.book.bids if side > 0 else self.book.asks), depth):
+            sums[price] = (left, 1)
+        prices = 0
+        last = 0
+        for order in self.resting(side):
+            if order.price != last:
+                last, prices = order.price, prices + 1
+                if prices > depth:
+                    break
+            lots, count = sums.get(order.price, (0, 0))
+            sums[order.price] = (lots + order.leaves, count + 1)
+        best = sorted(sums, reverse=side > 0)[:depth]
+        return [(price, *sums[price]) for price in best]
+
     def reference(self) -> int:
         """Return the price margin and price bands are measured at: the mark, else the mid; 0 while unknown."""
         return self.mark_price or self.book.mid_price
+
+    def mid(self) -> int:
+        """Return the middle of the best prices, the accounts' orders included; 0 while a side is empty."""
+        bid, ask = self.best_of_all(1), self.best_of_all(-1)
+        return (bid + ask) // 2 if bid and ask else 0
 
     def text(self, price: int) -> str:
         """Return a price as the venue writes it."""

@@ -3,9 +3,9 @@
 Rules 7 to 10 of docs/FILLS.md. A decision is a list of (order, lots) in the order of execution.
 """
 
-from exchange.simulated.accounts import VenueOrder
 from exchange.simulated.market import Market
 from exchange.simulated.queue import ahead_after_trade, filled_by_trade
+from exchange.simulated.records import VenueOrder
 
 Decision = list[tuple[VenueOrder, int]]
 

@@ -24,6 +24,34 @@ CANCEL_UNKNOWN = "Order was never placed, already canceled, or filled."
 MODIFY_DEAD = "Cannot modify canceled or filled order"
 MODIFY_INVALID = "Attempted to modify to invalid new order"
 UNKNOWN_ASSET = "Unknown asset"
+EMPTY_BATCH = "Orders are empty."
+TRIGGER_PRICE = "Invalid TP/SL price."
+TRIGGER_NOT_REDUCE_ONLY = "Trigger order is not reduce only."
+TRIGGER_COUNT = "Unexpected number of trigger orders"
+SCHEDULE_VOLUME = (
+    "Cannot set scheduled cancel time until enough volume traded. Required: ${required}. Traded: ${traded}."
+)
+SCHEDULE_EARLY = "Scheduled cancel time too early, must be at least 5 seconds from now."
+SCHEDULE_DAY = "Too many scheduled cancels triggered for the day. Limit is {most}."
+LEVERAGE_VALUE = "Invalid leverage value"
+LEVERAGE_TYPE = "Cannot switch leverage type with open position."
+LEVERAGE_CROSS = (
+    "Cross position does not have sufficient margin available to decrease leverage. "
+    "To decrease leverage, deposit more collateral."
+)
+LEVERAGE_ISOLATED = (
+    "Isolated position does not have sufficient margin available to decrease leverage. "
+    "To decrease leverage, add margin to the position."
+)
+NOT_ISOLATED = "Position does not use isolated margin."
+ISOLATED_ZERO = "Update to isolated margin cannot be zero."
+ISOLATED_EMPTY = "Cannot update margin for empty position."
+ISOLATED_INCREASE = "Account does not have sufficient margin available for increase."
+ISOLATED_REDUCTION = "Position does not have sufficient margin for reduction."
+INVALID_SEND = "Invalid send"
+TRANSFER_FUNDS = "Insufficient balance for token transfer"
+NO_LIQUIDITY = "No liquidity available for market order."
+POSITION_LIMIT = "Order would cause position to exceed margin tier limit at current leverage"
 DUPLICATE_ORDER = "Duplicate client order id"
 
 REASONS: dict[str, Reason] = {
@@ -43,13 +71,32 @@ REASONS: dict[str, Reason] = {
     IOC_UNMATCHED: Reason.VENUE_IOC,
     CANCEL_UNKNOWN: Reason.VENUE_UNKNOWN_ORDER,
     MODIFY_DEAD: Reason.VENUE_UNKNOWN_ORDER,
+    NO_LIQUIDITY: Reason.VENUE_IOC,
+    POSITION_LIMIT: Reason.VENUE_MARGIN,
 }
 """Prefix of the venue's text to reason; what is not listed is VENUE_OTHER."""
+
+REJECTED_STATUSES: dict[str, str] = {
+    INVALID_PRICE: "tickRejected",
+    INVALID_TICK: "tickRejected",
+    MIN_NOTIONAL: "minTradeNtlRejected",
+    TOO_FAR: "oracleRejected",
+    REDUCE_ONLY: "reduceOnlyRejected",
+    MARGIN: "perpMarginRejected",
+    TOO_MANY: "tooManyOpenOrdersRejected",
+    POST_ONLY_PREFIX: "badAloPxRejected",
+    IOC_UNMATCHED: "iocCancelRejected",
+    TRIGGER_PRICE: "badTriggerPxRejected",
+    NO_LIQUIDITY: "marketOrderNoLiquidityRejected",
+    POSITION_LIMIT: "perpMaxPositionRejected",
+}
+"""Prefix of the venue's text to the status of the refused order; what is not listed is `rejected`. Source: 3.6."""
 
 CANCELED_TEXTS: dict[Reason, str] = {
     Reason.VENUE_SELF_TRADE: "selfTradeCanceled",
     Reason.VENUE_REDUCE_ONLY: "reduceOnlyCanceled",
     Reason.VENUE_MARGIN: "marginCanceled",
+    Reason.VENUE_LIQUIDATED: "liquidatedCanceled",
 }
 """Status names of cancels that the venue does on its own. Source: HYPERLIQUID 5.5."""
 
@@ -67,6 +114,14 @@ def reason_of(text: str) -> Reason:
         if text.startswith(prefix):
             return reason
     return Reason.VENUE_OTHER
+
+
+def rejected_status(text: str) -> str:
+    """Return the status name of an order refused with this text."""
+    for prefix, status in REJECTED_STATUSES.items():
+        if text.startswith(prefix):
+            return status
+    return "rejected"
 
 
 def refusal(text: str) -> Refusal:

@@ -44,6 +44,48 @@ class LatencySettings(msgspec.Struct, frozen=True, kw_only=True):
     sigma: Rate = Rate(0)
 
 
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules of the house that one paper account can do without, and a venue for everybody cannot.
+
+    The defaults are those of the in-process account; `FULL_RULES` are the venue's own. Units: Money, Rate.
+
+    remembers_orders: ended orders stay in the history, and refused ones get a number and a place in it.
+    reduce_only_shrinks: resting reduce-only orders give up what the position cannot fill any more (HYPERLIQUID 3.5).
+    limits_order_notional: the greatest order by the coin's leverage (6.3). limits_open_orders: the 1000-5000 rule (6.3).
+    liquidates: accounts below maintenance are liquidated (9.5). samples_premium: funding from our own book (9.1).
+    computes_mark: mark prices from oracle and book where the feed tells none (9.2). fee_tiers_on: rates by volume (8).
+    names_kept: client order ids remembered against reuse, 0 for all of them.
+    """
+
+    remembers_orders: bool = False
+    reduce_only_shrinks: bool = False
+    limits_order_notional: bool = False
+    limits_open_orders: bool = False
+    liquidates: bool = False
+    samples_premium: bool = False
+    computes_mark: bool = False
+    fee_tiers_on: bool = False
+    names_kept: int = 0
+    schedule_cancel_volume_min: Money = Money(1_000_000 * MONEY_UNIT)
+    schedule_cancels_per_day_max: int = 10
+    large_position: Money = Money(100_000 * MONEY_UNIT)
+    market_slippage: Rate = Rate(RATE_UNIT // 10)
+    backstop_address: str = "0x" + "00" * 18 + "badf"
+
+
+FULL_RULES = Rules(
+    remembers_orders=True,
+    reduce_only_shrinks=True,
+    limits_order_notional=True,
+    limits_open_orders=True,
+    liquidates=True,
+    samples_premium=True,
+    computes_mark=True,
+    fee_tiers_on=True,
+    names_kept=1_000_000,
+)
+
+
 class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the simulated venue can be told.
 
@@ -62,6 +104,7 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
     response_latency: LatencySettings = LatencySettings(median_ns=20 * NS_PER_MS)
     seed: int = 1
     funding_on: bool = True
+    rules: Rules = Rules()
 
 
 def validated(settings: VenueSettings) -> VenueSettings:

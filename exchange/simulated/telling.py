@@ -4,20 +4,21 @@ Laws: it reads and changes nothing; like the real venue it tells the newest FILL
 settlements only, and says from when on its lists are complete.
 """
 
+from domain.identifiers import ClientOrderId, VenueOrderId
 from domain.order import Side
 from domain.statement import OpenOrder, VenueStatement
 from domain.units import Lots, Money, Price
 from exchange.simulated.accounts import FILLS_KEPT, FUNDINGS_KEPT
-from exchange.simulated.venue import Venue
+from exchange.simulated.door import Door
 
 
-def statement_of(venue: Venue, account: str, ts_ns: int) -> VenueStatement:
+def statement_of(door: Door, account: str, ts_ns: int) -> VenueStatement:
     """Return the account as of ts_ns, the time of the last thing that happened at the venue.
 
     Positions are worth their mark, at entry cost while the market has none.
     """
-    held = venue.desk.account
-    markets = venue.markets
+    held = door.account
+    markets = door.venue.markets
     marks = {symbol: markets[symbol].mark_price or markets[symbol].reference() for symbol in held.positions}
     value = held.cash + sum(
         lots * marks[symbol] * markets[symbol].money_per_unit if marks[symbol] else held.costs[symbol]
@@ -26,7 +27,7 @@ def statement_of(venue: Venue, account: str, ts_ns: int) -> VenueStatement:
     # The oldest fact that is kept may have had others at its very instant that are not.
     since = [
         kept[0].ts_event_ns + 1
-        for kept, kept_max in ((held.fills, FILLS_KEPT), (held.fundings, FUNDINGS_KEPT))
+        for kept, kept_max in ((door.fills, FILLS_KEPT), (door.fundings, FUNDINGS_KEPT))
         if len(kept) == kept_max
     ]
     return VenueStatement(
@@ -44,8 +45,8 @@ def statement_of(venue: Venue, account: str, ts_ns: int) -> VenueStatement:
         complete_since_ns=max(since, default=0),
         open_orders=tuple(
             OpenOrder(
-                client_order_id=order.client_order_id,
-                venue_order_id=order.venue_order_id,
+                client_order_id=ClientOrderId(order.client_order_id),
+                venue_order_id=VenueOrderId(order.venue_order_id),
                 symbol=order.symbol,
                 side=Side.BUY if order.side > 0 else Side.SELL,
                 price=Price(order.price),
@@ -53,6 +54,6 @@ def statement_of(venue: Venue, account: str, ts_ns: int) -> VenueStatement:
             )
             for order in held.orders.values()
         ),
-        fills=tuple(held.fills),
-        fundings=tuple(held.fundings),
+        fills=tuple(door.fills),
+        fundings=tuple(door.fundings),
     )

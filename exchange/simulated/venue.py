@@ -1,59 +1,71 @@
-"""The venue itself: it takes orders, matches them against the recorded market, and settles funding.
+"""The venue itself: it takes orders of its accounts, matches them with each other and with the outside market.
 
-Theory of operation. The venue lives in its own time: market events and commands reach it in the order of their venue
-time, and it answers with facts that `exchange.py` carries to the bot. The market is what was recorded; our orders are
-guests in it, and the market does not react to them. The rules are sentences in docs/FILLS.md, each with a test of the
-same number.
+Theory of operation. The venue lives in its own time: market events and actions reach it in the order of their venue
+time, and everything that changes is told to one listener: `door.py` for the bot in this process, a server for anybody.
+The outside market is what was recorded or made up; accounts' orders are guests in it, and it does not react to them.
+The rules are sentences in docs/FILLS.md, each with a test of the same number.
 
-Laws: cash and positions move with fills and funding only; every command is answered.
+Laws: money moves with executions, funding and told transfers only; every action is answered; the venue reads no clock
+and draws no random number.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from domain.commands import CancelOrder, PlaceOrder, QueryAccount, QueryOrder, ReplaceOrder, VenueCommand
-from domain.events import (
-    AccountReported,
-    BookChanged,
-    CancelRefused,
-    FundingPaid,
-    MarkChanged,
-    MarketEvent,
-    OrderAccepted,
-    OrderCanceled,
-    OrderExpired,
-    OrderRejected,
-    OrderReplaced,
-    OrderStatus,
-    OrderStatusReported,
-    ReplaceRefused,
-    TopOfBookChanged,
-    TradePrinted,
-)
+from domain.events import BookChanged, MarkChanged, MarketEvent, OrderStatus, TopOfBookChanged, TradePrinted
 from domain.instrument import Instrument
-from domain.order import Liquidity, TimeInForce
-from domain.reasons import Reason
-from domain.units import Lots, Money, Price, Rate
-from exchange.simulated import refusals
-from exchange.simulated.accounts import VenueOrder
-from exchange.simulated.admission import Terms
-from exchange.simulated.costs import funding_of
-from exchange.simulated.desk import Deliver, Desk, Stamp
+from domain.order import TimeInForce
+from domain.units import NS_PER_DAY, NS_PER_HOUR
+from exchange.simulated import funding, refusals
+from exchange.simulated.accounts import Account
+from exchange.simulated.clearing import clearinghouse
+from exchange.simulated.desk import Desk
+from exchange.simulated.grouping import place_for_position, place_with_children
+from exchange.simulated.leverage import change_isolated_margin, set_leverage, top_up_isolated
+from exchange.simulated.liquidating import Liquidations
+from exchange.simulated.listener import Listener
+from exchange.simulated.mark_price import MARK_NS
 from exchange.simulated.market import Market
 from exchange.simulated.matching import filled_by_book, filled_by_print
-from exchange.simulated.refusals import Refusal, refusal
+from exchange.simulated.modify import modify
+from exchange.simulated.premium import SAMPLE_NS
+from exchange.simulated.prices import Prices, next_beat
+from exchange.simulated.rates import assess
+from exchange.simulated.records import Grouping, LedgerUpdate, OrderResult, Status, Terms
+from exchange.simulated.refusals import Refusal, refusal, rejected_status
+from exchange.simulated.scheduling import cancel_scheduled, next_schedule_ns, schedule
 from exchange.simulated.settings import QueueModel, VenueSettings
+from exchange.simulated.taking import take
+from exchange.simulated.triggers import Triggers
+
+NEVER = 2**63 - 1
 
 
 class Venue:
-    """Markets, and one account's desk in front of them."""
+    """Markets, accounts, and what may be done with them. Accounts are known by lower-case address."""
 
     def __init__(
-        self, instruments: Mapping[str, Instrument], settings: VenueSettings, stamp: Stamp, deliver: Deliver
+        self,
+        instruments: Mapping[str, Instrument],
+        settings: VenueSettings,
+        listener: Listener,
+        *,
+        tells_market: bool = True,
     ) -> None:
-        """Open every market and the account. stamp gives receive times, deliver sends facts."""
+        """Open every market, without accounts. Books, trades and partial fills are told only when tells_market."""
+        self.settings = settings
         self.markets = {symbol: Market(instrument) for symbol, instrument in instruments.items()}
-        self.desk = Desk(self.markets, settings, stamp, deliver)
+        self.accounts: dict[str, Account] = {}
+        self.now_ns = 0
+        self.listener = listener
+        self.desk = Desk(self.markets, settings, listener, tells_market=tells_market)
+        self.triggers = Triggers(self.desk)
+        self._rules = settings.rules
+        self._prices = Prices(self.markets)
+        self._liquidations = Liquidations(self.desk, self.accounts.values, self._backstop)
+        self._hour_ns = self._mark_ns = self._sample_ns = self._schedule_ns = NEVER
+        self._tells_market = tells_market
+        self._is_watchful = tells_market or settings.rules.liquidates
         self._is_probabilistic = settings.queue_model is QueueModel.PROBABILISTIC
         self._reactions: dict[type, Callable[[Market, Any, int], None]] = {
             TopOfBookChanged: self._on_top,
@@ -62,8 +74,17 @@ class Venue:
             MarkChanged: self._on_mark,
         }
 
+    def open_account(self, address: str, cash: int = 0) -> Account:
+        """Return the account of an address, opened with cash when it is new. Units: Money."""
+        account = self.accounts.get(address)
+        if account is None:
+            settings = self.settings
+            account = Account(cash, address, int(settings.maker_rate), int(settings.taker_rate))
+            self.accounts[address] = account
+        return account
+
     def on_market(self, event: MarketEvent, ts_ns: int) -> None:
-        """Let a market event happen at the venue.
+        """Let an event of the outside market happen.
 
         What only our line knows (feed lost, data refused) and markets the venue does not have pass by.
         """
@@ -78,6 +99,8 @@ class Venue:
         market.book.take_top(event)
         if market.has_orders or market.taken:
             self._on_book(market, ts_ns, is_snapshot=False)
+        if self._tells_market:
+            self.listener.on_book(market)
 
     def _on_snapshot(self, market: Market, event: BookChanged, ts_ns: int) -> None:
         """Take a full book."""
@@ -85,19 +108,32 @@ class Venue:
         market.book.take_book(event)
         if market.has_orders or market.taken:
             self._on_book(market, ts_ns, is_snapshot=True)
+        if self._tells_market:
+            self.listener.on_book(market)
 
     def _on_print(self, market: Market, event: TradePrinted, ts_ns: int) -> None:
-        """Let a trade of the market eat queues and fill us."""
+        """Let a trade of the market eat queues and fill accounts."""
         price = event.price
+        desk = self.desk
+        filled_before = market.outside_lots
+        if self._tells_market:
+            desk.begin(ts_ns)
         if market.has_orders and market.is_reached(price, price):
-            self.desk.ts_ns = ts_ns
-            self.desk.execute(market, filled_by_print(market, price, event.lots, event.side))
+            if not self._tells_market:
+                desk.begin(ts_ns)
+            desk.execute(market, filled_by_print(market, price, event.lots, event.side))
+        if self._tells_market:
+            left = event.lots - abs(market.outside_lots - filled_before)
+            if left > 0:
+                desk.tell_print(market, price, left, int(event.side))
 
     def _on_mark(self, market: Market, event: MarkChanged, ts_ns: int) -> None:
         """Take mark, oracle and funding rate as they stand."""
         market.ts_mark_ns = ts_ns
-        market.mark_price, market.oracle_price = event.mark_price, event.oracle_price
+        market.take_mark(event.mark_price, event.oracle_price)
         market.funding_rate, market.has_funding = event.funding_rate, True
+        if self._is_watchful:
+            self._react_to_mark(market, ts_ns)
 
     def _on_book(self, market: Market, ts_ns: int, *, is_snapshot: bool) -> None:
         """Bring takes, crossed orders and queues up to a new book."""
@@ -105,219 +141,250 @@ class Venue:
             market.forget_taken()
         if market.has_orders:
             if market.is_reached(market.book.bids.price, market.book.asks.price):
-                self.desk.ts_ns = ts_ns
+                self.desk.begin(ts_ns)
                 self.desk.execute(market, filled_by_book(market))
             market.look(is_snapshot=is_snapshot, is_probabilistic=self._is_probabilistic)
 
+    def set_oracle(self, symbol: str, oracle_price: int, ts_ns: int, mark_price: int = 0) -> None:
+        """Set the oracle price, and the mark (0: as the rules make it), of a market without a feed of them."""
+        market = self.markets[symbol]
+        market.take_mark(mark_price or market.mark_price or oracle_price, oracle_price)
+        self._react_to_mark(market, ts_ns)
+
+    def _react_to_mark(self, market: Market, ts_ns: int) -> None:
+        """Let a mark fire triggers and liquidate, and tell it."""
+        if self._tells_market:
+            self.listener.on_mark(market)
+        if self.triggers.has_any(market.symbol):
+            self.desk.begin(ts_ns)
+            self.triggers.on_mark(market)
+            self._tell_book(market)
+        if self._rules.liquidates:
+            self.desk.ts_ns = ts_ns
+            self._liquidations.check(market)
+
+    def on_time(self, ts_ns: int) -> None:
+        """Let everything happen that is due by now, in order of its time; the first call starts the clock."""
+        if self._hour_ns == NEVER:
+            self._hour_ns = next_beat(ts_ns, NS_PER_HOUR)
+            self._mark_ns = next_beat(ts_ns, MARK_NS) if self._rules.computes_mark else NEVER
+            self._sample_ns = next_beat(ts_ns, SAMPLE_NS) if self._rules.samples_premium else NEVER
+        while (due_ns := self._due_ns()) <= ts_ns:
+            self.now_ns = max(self.now_ns, due_ns)
+            self._pass(due_ns)
+        self.now_ns = max(self.now_ns, ts_ns)
+
+    def next_due_ns(self) -> int | None:
+        """Return when the next thing happens without anybody's doing; None before the first on_time."""
+        return None if self._hour_ns == NEVER else self._due_ns()
+
+    def _due_ns(self) -> int:
+        """Return when the next thing is due."""
+        return min(self._hour_ns, self._mark_ns, self._sample_ns, self._schedule_ns)
+
+    def _pass(self, due_ns: int) -> None:
+        """Let what is due at this moment happen: marks, premium samples, funding, scheduled cancels."""
+        if due_ns == self._mark_ns:
+            self._mark_ns = due_ns + MARK_NS
+            for market in self._prices.own_marks(due_ns):
+                self._react_to_mark(market, due_ns)
+        if due_ns == self._sample_ns:
+            self._sample_ns = due_ns + SAMPLE_NS
+            self._prices.sample(due_ns)
+        if due_ns == self._hour_ns:
+            self._hour_ns = due_ns + NS_PER_HOUR
+            if self._rules.samples_premium:
+                self._prices.settle(due_ns)
+            if self.settings.funding_on:
+                self.settle_funding(due_ns)
+            if self._rules.fee_tiers_on and due_ns % NS_PER_DAY == 0:
+                assess(self.accounts.values(), due_ns // NS_PER_DAY)
+        if due_ns == self._schedule_ns:
+            for account in list(self.accounts.values()):
+                if account.scheduled_cancel_ns == due_ns:
+                    self.desk.begin(due_ns)
+                    cancel_scheduled(self.desk, account, due_ns)
+            self._schedule_ns = next_schedule_ns(self.accounts.values()) or NEVER
+            self._tell_all_books()
+
     def settle_funding(self, hour_ns: int) -> None:
         """Settle one hour for every position whose market has told a rate."""
-        desk = self.desk
-        desk.ts_ns = hour_ns
-        for symbol, position in sorted(desk.account.positions.items()):
-            market = self.markets[symbol]
-            oracle = market.oracle_price or market.reference()
-            if not market.has_funding or not oracle:
-                continue
-            amount = funding_of(position, oracle, market.money_per_unit, market.funding_rate)
-            desk.account.cash += amount
-            fact = FundingPaid(
-                ts_event_ns=hour_ns,
-                ts_recv_ns=desk.recv_ns(),
-                symbol=symbol,
-                hour_ns=hour_ns,
-                position=Lots(position),
-                rate=Rate(market.funding_rate),
-                oracle_price=Price(oracle),
-                amount=Money(amount),
-            )
-            desk.account.fundings.append(fact)
-            desk.tell_account(fact)
+        self.desk.begin(hour_ns)
+        for account in self.accounts.values():
+            funding.settle(self.desk, account, hour_ns)
 
-    def on_command(self, command: VenueCommand, ts_ns: int) -> None:
-        """Let a command arrive at the venue."""
-        self.desk.ts_ns = ts_ns
-        match command:
-            case PlaceOrder():
-                self._place(command)
-            case CancelOrder():
-                self._cancel(command)
-            case ReplaceOrder():
-                self._replace(command)
-            case QueryOrder():
-                self._answer_order(command)
-            case QueryAccount():
-                self._answer_account()
-
-    def _place(self, command: PlaceOrder) -> None:
-        """Take or refuse a new order; match it; let the rest rest or expire."""
-        desk, name = self.desk, command.client_order_id
-        terms = Terms(
-            symbol=command.symbol,
-            side=int(command.side),
-            price=command.price,
-            lots=command.lots,
-            post_only=command.post_only,
-            reduce_only=command.reduce_only,
-        )
-        is_immediate = command.time_in_force is TimeInForce.IOC
-        refused = self._objection(command, terms, is_immediate=is_immediate)
-        ts_ns, recv_ns = desk.ts_ns, desk.recv_ns()
+    def place(self, account: Account, orders: Sequence[Terms], grouping: Grouping, ts_ns: int) -> list[OrderResult]:
+        """Place the orders of one action; one result for each, or one for all when the action is refused as a whole."""
+        self.begin(ts_ns)
+        refused = self._batch_objection(orders, grouping)
         if refused is not None:
-            if name not in desk.account.orders:
-                desk.account.ended.setdefault(name, (OrderStatus.REJECTED, 0))
-            desk.tell(
-                OrderRejected(
-                    ts_event_ns=ts_ns,
-                    ts_recv_ns=recv_ns,
-                    client_order_id=name,
-                    reason=refused.reason,
-                    venue_text=refused.text,
-                )
-            )
-            return
-        order = desk.opened(terms, name)
-        number = order.venue_order_id
-        desk.tell(OrderAccepted(ts_event_ns=ts_ns, ts_recv_ns=recv_ns, client_order_id=name, venue_order_id=number))
-        market = self.markets[order.symbol]
-        if not command.post_only:
-            self._match(market, order)
-        if not order.is_open:
-            return
-        if is_immediate:
-            desk.close(order, OrderStatus.CANCELED)
-            desk.tell(OrderExpired(ts_event_ns=ts_ns, ts_recv_ns=recv_ns, client_order_id=name))
-        elif order.reduce_only and desk.account.positions.get(order.symbol, 0) * order.side >= 0:
-            desk.cancel_unrested(order, Reason.VENUE_REDUCE_ONLY)
+            return [OrderResult(refusal=refused, is_batch=True)]
+        if grouping is Grouping.PARENT_CHILDREN:
+            results = place_with_children(self, account, orders)
+        elif grouping is Grouping.POSITION:
+            results = place_for_position(self, account, orders)
         else:
-            desk.rest(market, order)
+            results = [self.place_one(account, terms) for terms in orders]
+        self._tell_books(orders)
+        return results
 
-    def _objection(self, command: PlaceOrder, terms: Terms, *, is_immediate: bool) -> Refusal | None:
+    def place_one(self, account: Account, terms: Terms, *, filled: int = 0) -> OrderResult:
+        """Take or refuse a new order now; match it; let the rest rest or expire. filled counts as filled before."""
+        desk = self.desk
+        refused = self._objection(account, terms)
+        if refused is not None:
+            return self._refused(account, terms, refused)
+        if terms.trigger is not None:
+            return OrderResult(order=self.triggers.wait(account, terms))
+        order = desk.opened(account, terms, filled=filled)
+        market = self.markets[terms.symbol]
+        notional = 0 if terms.post_only else take(desk, market, order)
+        if order.is_open:
+            if terms.time_in_force is TimeInForce.IOC:
+                desk.close(order, Status.CANCELED)
+            elif order.reduce_only and account.positions.get(order.symbol, 0) * order.side >= 0:
+                desk.cancel_unrested(order, Status.REDUCE_ONLY)
+            else:
+                desk.rest(market, order)
+        return OrderResult(order=order, filled_lots=order.filled - filled, filled_notional=notional)
+
+    def cancel(self, account: Account, symbol: str, target: int | str, ts_ns: int) -> Refusal | None:
+        """Cancel a live order by venue number or client order id."""
+        self.begin(ts_ns)
+        order = account.live(target)
+        if order is None or order.symbol != symbol:
+            return refusal(refusals.CANCEL_UNKNOWN)
+        market = self.markets[symbol]
+        if order.is_resting:
+            market.remove(order)
+        self.desk.close(order, Status.CANCELED)
+        self._tell_book(market)
+        return None
+
+    def modify(
+        self, account: Account, target: int | str, terms: Terms, ts_ns: int, *, always_place: bool = False
+    ) -> OrderResult:
+        """Cancel an order and place its successor under a new venue number (see modify.py)."""
+        self.begin(ts_ns)
+        result = modify(self, account, target, terms, always_place=always_place)
+        self._tell_books((terms,))
+        return result
+
+    def schedule_cancel(self, account: Account, time_ns: int | None, ts_ns: int) -> Refusal | None:
+        """Set the time at which everything of an account is canceled, or clear it with None."""
+        self.begin(ts_ns)
+        refused = schedule(self.desk, account, time_ns)
+        self._schedule_ns = next_schedule_ns(self.accounts.values()) or NEVER
+        return refused
+
+    def set_leverage(
+        self, account: Account, symbol: str, leverage: int, ts_ns: int, *, is_cross: bool
+    ) -> Refusal | None:
+        """Choose leverage and kind of margin for a market."""
+        self.begin(ts_ns)
+        return set_leverage(self.desk.admission, account, self.markets[symbol], leverage, is_cross=is_cross)
+
+    def change_isolated_margin(self, account: Account, symbol: str, amount: int, ts_ns: int) -> Refusal | None:
+        """Move money from cash into an isolated position (> 0) or back. Units: Money."""
+        self.begin(ts_ns)
+        return change_isolated_margin(self.desk.admission, account, self.markets[symbol], amount)
+
+    def top_up_isolated(self, account: Account, symbol: str, leverage: int, ts_ns: int) -> Refusal | None:
+        """Add margin until an isolated position has at most this leverage. Units: leverage in 1e-9."""
+        self.begin(ts_ns)
+        return top_up_isolated(self.desk.admission, account, self.markets[symbol], leverage)
+
+    def deposit(self, account: Account, amount: int, kind: str, ts_ns: int) -> None:
+        """Book money from outside (> 0) or to outside (< 0). Units: Money."""
+        self.begin(ts_ns)
+        account.cash += amount
+        self.book_update(account, amount, kind, {})
+
+    def transfer(self, source: Account, destination: Account, amount: int, kind: str, ts_ns: int) -> Refusal | None:
+        """Move money between accounts; refused beyond what the source can withdraw. Units: Money > 0."""
+        self.begin(ts_ns)
+        if amount <= 0 or source is destination:
+            return refusal(refusals.INVALID_SEND)
+        if amount > self.withdrawable(source):
+            return refusal(refusals.TRANSFER_FUNDS)
+        source.cash -= amount
+        destination.cash += amount
+        fields = {"user": source.address, "destination": destination.address}
+        self.book_update(source, -amount, kind, fields)
+        self.book_update(destination, amount, kind, fields)
+        return None
+
+    def withdrawable(self, account: Account) -> int:
+        """Return what could leave the account: equity beyond initial margin and a tenth of what is open (9.3, 9.4)."""
+        return clearinghouse(self, account).withdrawable
+
+    def book_update(self, account: Account, amount: int, kind: str, fields: Mapping[str, object]) -> None:
+        """Remember and tell a movement of money."""
+        update = LedgerUpdate(self.desk.ts_ns, self.desk.hash, kind, amount, fields)
+        account.updates.append(update)
+        self.listener.on_update(account, update)
+
+    def begin(self, ts_ns: int) -> None:
+        """Let an action happen now."""
+        self.now_ns = ts_ns
+        self.desk.begin(ts_ns)
+
+    def _batch_objection(self, orders: Sequence[Terms], grouping: Grouping) -> Refusal | None:
+        """Return why an action is refused as a whole (HYPERLIQUID 3.5, 3.6)."""
+        if not orders:
+            return refusal(refusals.EMPTY_BATCH)
+        admission = self.desk.admission
+        is_position = grouping is Grouping.POSITION
+        for terms in orders:
+            refused = admission.malformed(terms, is_whole_position=is_position)
+            if refused is not None and refused.text != refusals.INVALID_TICK:
+                return refused
+            if admission.is_far(self.markets[terms.symbol], terms.price):
+                return refusal(refusals.TOO_FAR)
+        return None
+
+    def _objection(self, account: Account, terms: Terms) -> Refusal | None:
         """Return why the venue does not take a new order, if it does not."""
-        account, admission = self.desk.account, self.desk.admission
-        if command.client_order_id in account.orders or command.client_order_id in account.ended:
+        if self.is_known(account, terms.client_order_id):
             return refusal(refusals.DUPLICATE_ORDER)
-        refused = admission.refusal(terms)
-        if refused is None and is_immediate and not admission.would_match(terms):
+        if terms.trigger is not None:
+            return self.triggers.objection(account, terms)
+        admission = self.desk.admission
+        refused = admission.refusal(account, terms)
+        if refused is None and terms.time_in_force is TimeInForce.IOC and not admission.would_match(account, terms):
             return refusal(refusals.IOC_UNMATCHED)
         return refused
 
-    def _match(self, market: Market, order: VenueOrder) -> None:
-        """Let an incoming order take what the book shows up to its price, best first."""
-        shown = market.book.asks if order.side > 0 else market.book.bids
-        for price, lots_shown, available in list(market.available(shown)):
-            if (order.price - price) * order.side < 0:
-                break
-            self._cancel_own_reached(market, order, price)
-            filled = self.desk.fill(market, order, price, min(order.leaves, available), Liquidity.TAKER)
-            if filled:
-                market.take(price, lots_shown, filled)
-            if not filled or not order.is_open:
-                return
-        self._cancel_own_reached(market, order, order.price)
+    @staticmethod
+    def is_known(account: Account, client_order_id: str) -> bool:
+        """Say whether a client order id was used before; the empty one never was."""
+        return bool(client_order_id) and (client_order_id in account.named or client_order_id in account.ended)
 
-    def _cancel_own_reached(self, market: Market, taker: VenueOrder, price: int) -> None:
-        """Cancel our resting orders that a taker of ours has reached: nobody trades with himself."""
-        for resting in list(market.resting(-taker.side)):
-            if (resting.price - price) * taker.side > 0:
-                break
-            self.desk.end_by_venue(market, resting, Reason.VENUE_SELF_TRADE)
+    def _refused(self, account: Account, terms: Terms, refused: Refusal) -> OrderResult:
+        """Answer a refusal, and remember the name it used up."""
+        name = terms.client_order_id
+        if name and name not in account.named:
+            account.ended.setdefault(name, (OrderStatus.REJECTED, 0))
+        if not self.settings.rules.remembers_orders or terms.symbol not in self.markets:
+            return OrderResult(refusal=refused)
+        return OrderResult(order=self.desk.rejected(account, terms, rejected_status(refused.text)), refusal=refused)
 
-    def _cancel(self, command: CancelOrder) -> None:
-        """Cancel an open order or say that there is none."""
-        desk, name = self.desk, command.client_order_id
-        order = desk.account.orders.get(name)
-        if order is None:
-            desk.tell(
-                CancelRefused(
-                    ts_event_ns=desk.ts_ns,
-                    ts_recv_ns=desk.recv_ns(),
-                    client_order_id=name,
-                    reason=Reason.VENUE_UNKNOWN_ORDER,
-                    venue_text=refusals.CANCEL_UNKNOWN,
-                )
-            )
-            return
-        self.markets[order.symbol].remove(order)
-        desk.close(order, OrderStatus.CANCELED)
-        desk.tell(OrderCanceled(ts_event_ns=desk.ts_ns, ts_recv_ns=desk.recv_ns(), client_order_id=name))
+    def _backstop(self) -> Account:
+        """Return the account that takes over what liquidations leave."""
+        return self.open_account(self._rules.backstop_address)
 
-    def _replace(self, command: ReplaceOrder) -> None:
-        """Cancel and place anew at the back of the queue; a refused new order leaves nothing behind."""
-        desk, name = self.desk, command.client_order_id
-        old = desk.account.orders.get(name)
-        if old is None:
-            self._refuse_replace(command, refusal(refusals.MODIFY_DEAD), is_gone=False)
-            return
-        terms = Terms(
-            symbol=command.symbol,
-            side=int(command.side),
-            price=command.price,
-            lots=command.lots - old.filled,
-            post_only=True,
-            reduce_only=command.reduce_only,
-        )
-        if terms.symbol != old.symbol or terms.side != old.side:
-            self._refuse_replace(command, refusal(refusals.MODIFY_INVALID), is_gone=False)
-            return
-        malformed = desk.admission.malformed(terms)
-        if malformed is not None:
-            self._refuse_replace(command, malformed, is_gone=False)
-            return
-        market = self.markets[old.symbol]
-        market.remove(old)
-        desk.close(old, OrderStatus.CANCELED)
-        refused = desk.admission.refusal(terms)
-        if refused is not None:
-            self._refuse_replace(command, refused, is_gone=True)
-            return
-        del desk.account.ended[name]
-        order = desk.opened(terms, name, filled=old.filled)
-        fact = OrderReplaced(
-            ts_event_ns=desk.ts_ns,
-            ts_recv_ns=desk.recv_ns(),
-            client_order_id=name,
-            venue_order_id=order.venue_order_id,
-            price=command.price,
-            lots=command.lots,
-        )
-        desk.tell(fact)
-        desk.rest(market, order)
+    def _tell_books(self, orders: Sequence[Terms]) -> None:
+        """Tell every book an action touched, once."""
+        for symbol in dict.fromkeys(terms.symbol for terms in orders):
+            if symbol in self.markets:
+                self._tell_book(self.markets[symbol])
 
-    def _refuse_replace(self, command: ReplaceOrder, refused: Refusal, *, is_gone: bool) -> None:
-        """Tell that a replacement was refused, and whether the old order went with it."""
-        fact = ReplaceRefused(
-            ts_event_ns=self.desk.ts_ns,
-            ts_recv_ns=self.desk.recv_ns(),
-            client_order_id=command.client_order_id,
-            reason=refused.reason,
-            venue_text=refused.text,
-            is_gone=is_gone,
-        )
-        self.desk.tell(fact)
+    def _tell_all_books(self) -> None:
+        """Tell every book."""
+        for market in self.markets.values():
+            self._tell_book(market)
 
-    def _answer_order(self, command: QueryOrder) -> None:
-        """Say what became of an order. Commands travel in order, so one never seen never comes: that is proof."""
-        desk, name = self.desk, command.client_order_id
-        order = desk.account.orders.get(name)
-        if order is None:
-            status, filled = desk.account.ended.get(name, (OrderStatus.NEVER_SEEN, 0))
-        else:
-            status, filled = OrderStatus.OPEN, order.filled
-        fact = OrderStatusReported(
-            ts_event_ns=desk.ts_ns,
-            ts_recv_ns=desk.recv_ns(),
-            client_order_id=name,
-            status=status,
-            filled_lots=Lots(filled),
-        )
-        desk.tell(fact)
-
-    def _answer_account(self) -> None:
-        """Report cash, positions and their entry cost."""
-        desk, account = self.desk, self.desk.account
-        account.tell_all()
-        held = tuple((symbol, lots, account.costs[symbol]) for symbol, lots in sorted(account.positions.items()))
-        fact = AccountReported(
-            ts_event_ns=desk.ts_ns, ts_recv_ns=desk.recv_ns(), cash=Money(account.cash), positions=held
-        )
-        desk.tell_account(fact)
+    def _tell_book(self, market: Market) -> None:
+        """Tell a book where somebody listens."""
+        if self._tells_market:
+            self.listener.on_book(market)

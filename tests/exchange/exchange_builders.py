@@ -182,4 +182,4 @@ class Scene:
 
     def waiting(self, number) -> int:
         """The queue ahead of an open order, as the venue counts it."""
-        return self.port._venue.desk.account.orders[order_id(number)].ahead
+        return self.port._account.named[order_id(number)].ahead

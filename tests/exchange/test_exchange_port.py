@@ -36,7 +36,8 @@ def test_every_rule_of_the_fills_page_has_a_test_of_its_number_and_the_other_way
     rules = set(re.findall(r"^(\d+)\. ", (root / "docs/FILLS.md").read_text(), re.MULTILINE))
     tested = {
         str(int(number))
-        for module in Path(__file__).parent.glob("test_simulated_*.py")
+        for pattern in ("test_simulated_*.py", "test_exchange_venue_*.py")
+        for module in Path(__file__).parent.glob(pattern)
         for number in re.findall(r"^def test_rule_(\d+)_", module.read_text(), re.MULTILINE)
     }
     assert rules == tested

@@ -137,7 +137,7 @@ def test_cash_and_positions_are_the_sum_of_fills_and_funding(steps, commands, ch
         statement = scene.port.statement()
         assert cash == statement.cash
         assert ({"BTC": position} if position else {}) == statement.positions
-    account = scene.port._venue.desk.account
+    account = scene.port._account
     assert (cash, {"BTC": position} if position else {}) == (account.cash, account.positions)
 
 
@@ -176,8 +176,8 @@ def test_orders_are_filled_after_arrival_within_their_size_and_end_once(steps, c
         if order_id(number) in arrived:
             least_ns = scene.port._order_way.least_ns
             assert arrived[order_id(number)] >= at(ms) + least_ns
-    account = scene.port._venue.desk.account
-    assert set(arrived) - ended == set(account.orders)
+    account = scene.port._account
+    assert set(arrived) - ended == set(account.named)
     received = [fact.ts_recv_ns for fact in scene.facts]
     assert received == sorted(received)
 
@@ -186,11 +186,11 @@ def test_orders_are_filled_after_arrival_within_their_size_and_end_once(steps, c
 @given(MARKET_STEPS, COMMANDS, SETTINGS)
 def test_the_venue_keeps_its_own_counts(steps, commands, changes) -> None:
     scene = played(steps, commands, **changes)
-    market = scene.port._venue.markets["BTC"]
+    market, account = scene.port._venue.markets["BTC"], scene.port._account
     while scene.port.next_ts_ns() is not None:
         scene.port.advance()
-        for line, side, counted in ((market.buys, 1, market.open_buys), (market.sells, -1, market.open_sells)):
-            assert counted == sum(order.leaves for order in line if not order.reduce_only)
+        for line, side, counted in ((market.buys, 1, account.open_buys), (market.sells, -1, account.open_sells)):
+            assert counted.get("BTC", 0) == sum(order.leaves for order in line if not order.reduce_only)
             assert line == sorted(line, key=lambda order, side=side: (-order.price * side, order.venue_order_id))
             assert all(order.is_open and order.leaves > 0 for order in line)
         assert market.has_orders == bool(market.buys or market.sells)

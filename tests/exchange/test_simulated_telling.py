@@ -70,10 +70,9 @@ def test_statement_of_a_settlement_is_of_the_full_hour_and_lists_it() -> None:
 
 
 def test_only_the_newest_fills_are_told_and_the_statement_says_from_when_on() -> None:
-    account = Account(CASH)
-    assert account.fills.maxlen == FILLS_KEPT
     scene = bought()
-    kept = scene.port._venue.desk.account.fills
+    kept = scene.port._door.fills
+    assert kept.maxlen == FILLS_KEPT
     kept.extend([kept[0]] * FILLS_KEPT)
 
     found = scene.port.account_statement("me")
@@ -87,7 +86,7 @@ def test_untold_money_and_lots_show_in_the_account_report_and_not_before() -> No
     scene.port.take_untold(-5, "BTC", -40)
 
     assert scene.port.statement() == told
-    assert scene.port._venue.desk.account.statement() == told
+    assert scene.port._account.statement() == told
     found = scene.port.account_statement("me")
     assert (found.cash, found.positions) == (told.cash - 5, {"BTC": 60})
     assert found.costs == {"BTC": 60 * ASK * BTC.money_per_unit}

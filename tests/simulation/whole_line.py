@@ -306,7 +306,7 @@ class Run:
             assert not self.checked.discrepancies
             assert not self.checked.noted[Reason.FILL_CHAIN_BROKEN]
         state = self.checked.engine.state
-        account = self.exchange._venue.desk.account
+        account = self.exchange._account
         left = [(order.client_order_id, order.state.label) for order in state.orders.every_live()]
         assert not left, f"still live at the engine: {left}"
         assert self.driver.is_done

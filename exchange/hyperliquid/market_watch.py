@@ -1,0 +1,122 @@
+"""Pushed market data: read, checked, told once.
+
+Laws: nothing raises; a book or top older than what was told of its coin is left out; a trade is told once and only when
+it happened on this connection: the first push after subscribing repeats old ones.
+"""
+
+from domain.events import MarketDataRefused
+from domain.reasons import Reason
+from domain.units import NS_PER_MS
+from exchange.hyperliquid.codec_market import book_changed, mark_changed, refused, top_changed, trade_printed
+from exchange.hyperliquid.codec_numbers import Numbers
+from exchange.hyperliquid.counters import Counters
+from exchange.hyperliquid.telling import Teller
+from exchange.hyperliquid.tolerance import Reader
+from exchange.hyperliquid.wire_market import BestPrices, Book, PerpContextPushed, Trade
+
+TRADES_KEPT = 4096
+"""Newest trades remembered by coin; the venue repeats some tens."""
+
+
+class MarketWatch:
+    """The market channels."""
+
+    def __init__(self, coins: dict[str, Numbers], reader: Reader, teller: Teller, counters: Counters) -> None:
+        """Know no market yet."""
+        self._coins, self._reader, self._teller, self._counters = coins, reader, teller, counters
+        self._newest_ms: dict[str, int] = {}
+        self._trades: dict[str, dict[tuple[int, int], None]] = {coin: {} for coin in coins}
+        self._unbegun: set[str] = set()
+        self._connected_ms = 0
+        self.oracles: dict[str, int] = {}
+        """The last oracle price told by coin. Units: price units."""
+        self.channels = {
+            "l2Book": self._on_book,
+            "bbo": self._on_top,
+            "trades": self._on_trades,
+            "activeAssetCtx": self._on_context,
+        }
+
+    def on_connected(self, now_ns: int) -> None:
+        """Begin anew: the venue's clock may have been set back, and its first trades are old ones."""
+        self._newest_ms.clear()
+        self._unbegun = set(self._coins)
+        self._connected_ms = now_ns // NS_PER_MS
+
+    def _on_book(self, data: bytes, now_ns: int) -> None:
+        book = self._reader.read(data, Book, is_hot=True)
+        if book is None:
+            self._unreadable("book", now_ns)
+        elif self._is_newest(book.coin, book.time, now_ns):
+            event = book_changed(book, self._coins, now_ns)
+            if isinstance(event, MarketDataRefused):
+                self._counters.refused_data += 1
+            self._teller.tell(event)
+
+    def _on_top(self, data: bytes, now_ns: int) -> None:
+        best = self._reader.read(data, BestPrices, is_hot=True)
+        if best is None:
+            self._unreadable("best prices", now_ns)
+        elif self._is_newest(best.coin, best.time, now_ns):
+            event = top_changed(best, self._coins, now_ns)
+            if isinstance(event, MarketDataRefused):
+                self._counters.refused_data += 1
+            self._teller.tell(event)
+
+    def _on_trades(self, data: bytes, now_ns: int) -> None:
+        trades = self._reader.read(data, tuple[Trade, ...], is_hot=True)
+        if trades is None:
+            self._unreadable("trades", now_ns)
+            return
+        for trade in sorted(trades, key=lambda one: one.time):
+            if self._is_new_trade(trade):
+                event = trade_printed(trade, self._coins, now_ns)
+                if isinstance(event, MarketDataRefused):
+                    self._counters.refused_data += 1
+                self._teller.tell(event)
+        self._unbegun -= {trade.coin for trade in trades}
+
+    def _on_context(self, data: bytes, now_ns: int) -> None:
+        pushed = self._reader.read(data, PerpContextPushed, is_hot=True)
+        if pushed is None:
+            self._unreadable("context", now_ns)
+            return
+        event = mark_changed(pushed, self._coins, now_ns)
+        if isinstance(event, MarketDataRefused):
+            self._counters.refused_data += 1
+        else:
+            self.oracles[event.symbol] = event.oracle_price
+        self._teller.tell(event)
+
+    def _is_newest(self, coin: str, time_ms: int, now_ns: int) -> bool:
+        """Note the time of a book; say whether none told is younger. What is no coin of ours is refused later."""
+        newest_ms = self._newest_ms.get(coin, 0)
+        if time_ms >= newest_ms:
+            # A time beyond belief must not shut the coin out.
+            if coin in self._coins and time_ms * NS_PER_MS < 2 * now_ns:
+                self._newest_ms[coin] = time_ms
+            return True
+        self._counters.refused_data += 1
+        detail = f"{time_ms} ms after {newest_ms} ms"
+        self._teller.tell(refused(coin, Reason.CLOCK_WENT_BACK, detail, now_ns))
+        return False
+
+    def _is_new_trade(self, trade: Trade) -> bool:
+        seen = self._trades.get(trade.coin)
+        if seen is None:
+            return True
+        key = (trade.time, trade.trade_id)
+        if key in seen:
+            self._counters.duplicates += 1
+            return False
+        seen[key] = None
+        if len(seen) > TRADES_KEPT:
+            del seen[next(iter(seen))]
+        if trade.coin in self._unbegun and trade.time < self._connected_ms:
+            self._counters.old_trades += 1
+            return False
+        return True
+
+    def _unreadable(self, what: str, now_ns: int) -> None:
+        """Tell that a message could not be read; the reader has counted it."""
+        self._teller.tell(refused("", Reason.BOOK_INVALID_LEVEL, f"{what} that cannot be read", now_ns))

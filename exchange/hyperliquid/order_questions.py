@@ -1,0 +1,204 @@
+"""Orders in doubt: asked about until their fate is proven.
+
+Theory of operation (FIELD 4.1). The venue is asked by our name for the order. When it knows it, that is its fate. When
+it does not, the action may still be on its way: a `noop` with the same nonce uses the nonce up, and once that is
+answered ok the action can never run; what the venue still does not know after that was never seen. An action whose
+expiresAfter has passed needs no noop. "duplicate nonce" proves only that some action with it ran: ask again later.
+
+Laws: nothing here concludes from silence, from the number of questions or from time alone; the question that concludes
+was asked after the proof that the action is dead.
+"""
+
+from typing import Final
+
+from msgspec import UNSET
+
+from domain.events import OrderStatus
+from domain.units import NS_PER_MS
+from exchange.hyperliquid.account_facts import AccountFacts
+from exchange.hyperliquid.codec_orders import NONCE_TOO_LOW, REPORTED, Fate
+from exchange.hyperliquid.counters import Counters
+from exchange.hyperliquid.order_fates import OrderFates
+from exchange.hyperliquid.order_replies import whole_error
+from exchange.hyperliquid.order_track import Track
+from exchange.hyperliquid.outbox import Outbox, Reply
+from exchange.hyperliquid.requests import Failed
+from exchange.hyperliquid.tolerance import Reader
+from exchange.hyperliquid.wire_account import Fill, OpenOrder, OrderAnswer
+from exchange.hyperliquid.wire_actions import NoopAction
+
+STATUS_WEIGHT, LIST_WEIGHT = 2, 20
+EXPIRY_MARGIN_MS: Final = 5_000
+"""By so much the venue's clock may be behind ours, and its answers behind its clock."""
+MISSING_FIRST_NS: Final = 500 * NS_PER_MS
+"""So long fills may follow the end of their order before they are asked for."""
+MISSING_FETCHES_MAX: Final = 5
+"""After so many lists without the missing fills an end is told without them."""
+FETCH_OVERLAP_MS: Final = 60_000
+KNOWN_FATES: Final = {
+    Fate.FILLED: OrderStatus.FILLED,
+    Fate.CANCELED: OrderStatus.CANCELED,
+    Fate.REJECTED: OrderStatus.REJECTED,
+    Fate.UNKNOWN: OrderStatus.NEVER_SEEN,
+}
+
+
+class OrderQuestions:
+    """Questions about orders."""
+
+    def __init__(
+        self, account: str, fates: OrderFates, facts: AccountFacts, outbox: Outbox, reader: Reader, counters: Counters
+    ) -> None:
+        """Ask for the orders of one account."""
+        self._account, self._fates, self._facts = account, fates, facts
+        self._outbox, self._reader, self._counters = outbox, reader, counters
+
+    def ask(self, track: Track) -> None:
+        """The engine wants to know: answer from what is proven, else ask the venue."""
+        track.is_asked = True
+        if track.ended is not None:
+            self._fates.report(track, KNOWN_FATES[track.ended])
+        elif track.ending is None:
+            self.check(track)
+
+    def check(self, track: Track) -> None:
+        """Ask the venue for an order, by our name."""
+        if not track.is_asking:
+            track.is_asking = True
+            self._ask_status(track, track.client_order_id)
+
+    def check_by_number(self, track: Track) -> None:
+        """Ask the venue for an order by its present number: what is asked for by name may be its replacement."""
+        if not track.is_asking:
+            track.is_asking = True
+            self._ask_status(track, track.venue_order_id)
+
+    def _ask_status(self, track: Track, target: str | int) -> None:
+        asked_ms = self._outbox.now_ns // NS_PER_MS
+        body = {"type": "orderStatus", "user": self._account, "oid": target}
+        self._outbox.ask(body, STATUS_WEIGHT, lambda reply: self._on_status(track, target, asked_ms, reply))
+
+    def _on_status(self, track: Track, target: str | int, asked_ms: int, reply: Reply) -> None:
+        track.is_asking = False
+        answer = None if isinstance(reply, Failed) else self._reader.read(reply, OrderAnswer)
+        if answer is None or track.ended is not None:
+            self._stay_in_doubt(track)
+        elif answer.order is not UNSET:
+            order = answer.order.order
+            was_open = track.venue_order_id
+            fate = self._fates.learn(track, order, answer.order.status)
+            if fate is Fate.UNKNOWN and 0 < was_open != order.order_id and target != was_open:
+                # What was found by name is another number than the one that may still rest.
+                self.check_by_number(track)
+            else:
+                self._conclude(track, fate)
+        elif answer.status == "unknownOid":
+            self._on_unknown(track, target, asked_ms)
+        else:
+            self._counters.malformed += 1
+            self._stay_in_doubt(track)
+
+    def _conclude(self, track: Track, fate: Fate) -> None:
+        """The venue knows the order: settle what hung on it, and answer."""
+        replacement = track.replacement
+        if fate is Fate.UNKNOWN:
+            self._stay_in_doubt(track)
+            return
+        if replacement is not None and replacement.is_refused and track.ended is None:
+            is_gone = fate is Fate.CANCELED
+            self._fates.refuse_replace(track, replacement.reason, replacement.text, is_gone=is_gone)
+        elif fate is Fate.CANCELED:
+            # The venue cancels and replaces in one step: a canceled order it knows no successor of has none.
+            self._fates.settle_replacement(track)
+        if track.is_asked:
+            self._counters.doubts_proven += 1
+        if track.is_asked and fate is Fate.LIVE and track.is_live:
+            self._fates.report(track, REPORTED[fate])
+
+    def _on_unknown(self, track: Track, target: str | int, asked_ms: int) -> None:
+        """The venue does not know the order: proof, if its action was dead when we asked."""
+        if track.is_accepted or isinstance(target, int) or not track.nonce:
+            # It knew the order once, or another process placed it: not knowing it now proves nothing.
+            self._stay_in_doubt(track)
+            return
+        is_expired = bool(track.expires_ms) and asked_ms > track.expires_ms + EXPIRY_MARGIN_MS
+        if is_expired or (track.is_burnt and track.burnt_ms <= asked_ms):
+            self._fates.never_seen(track)
+        elif track.is_burnt:
+            self.check(track)
+        else:
+            track.is_asking = True
+            self._outbox.act(
+                NoopAction(),
+                (track.client_order_id,),
+                lambda reply: self._on_noop(track, reply),
+                is_exit=True,
+                nonce=track.nonce,
+            )
+
+    def _on_noop(self, track: Track, reply: Reply) -> None:
+        track.is_asking = False
+        if isinstance(reply, Failed):
+            self._stay_in_doubt(track)
+            return
+        error = whole_error(reply, self._reader)
+        if error is None or (error and not error.startswith(NONCE_TOO_LOW)):
+            # A duplicate nonce was used by the order, or by an earlier noop whose answer we lost.
+            self._stay_in_doubt(track)
+            return
+        track.is_burnt, track.burnt_ms = True, self._outbox.now_ns // NS_PER_MS
+        if track.ended is None:
+            self.check(track)
+
+    def _stay_in_doubt(self, track: Track) -> None:
+        """Nothing was proven: the engine asks again when it wants to; a refused replacement we ask about ourselves."""
+        self._counters.doubts_open += track.is_asked
+        if track.replacement is not None and track.replacement.is_refused:
+            self._outbox.later(2 * MISSING_FIRST_NS, lambda: self._check_refused(track))
+
+    def _check_refused(self, track: Track) -> None:
+        if track.replacement is not None and track.replacement.is_refused and track.ended is None:
+            self.check_by_number(track)
+
+    # Fills before an end.
+
+    def await_fills(self, track: Track) -> None:
+        """An order has ended and fills before its end were not told: ask for them unless they come soon."""
+        self._outbox.later(MISSING_FIRST_NS << min(track.fetches, 3), lambda: self._fetch_fills(track))
+
+    def _fetch_fills(self, track: Track) -> None:
+        if track.ending is None or track.ended is not None:
+            return
+        track.fetches += 1
+        since_ms = max((track.nonce or self._outbox.now_ns // NS_PER_MS) - FETCH_OVERLAP_MS, self._facts.begun_ms or 0)
+        body = {"type": "userFillsByTime", "user": self._account, "startTime": since_ms}
+        self._outbox.ask(body, LIST_WEIGHT, lambda reply: self._on_fills(track, reply))
+
+    def _on_fills(self, track: Track, reply: Reply) -> None:
+        fills = None if isinstance(reply, Failed) else self._reader.read(reply, list[Fill])
+        if fills is None:
+            track.fetches -= 1
+        else:
+            self._facts.take_fills(fills, self._outbox.now_ns, is_fetched=True)
+        if track.ending is None or track.ended is not None:
+            return
+        if track.fetches >= MISSING_FETCHES_MAX:
+            self._fates.give_up_waiting(track)
+        else:
+            self.await_fills(track)
+
+    # After a lost connection.
+
+    def ask_open_orders(self) -> None:
+        """Ask which orders rest; those of ours that do not any more are asked about one by one."""
+        self._outbox.ask({"type": "openOrders", "user": self._account}, LIST_WEIGHT, self._on_open_orders)
+
+    def _on_open_orders(self, reply: Reply) -> None:
+        rows = None if isinstance(reply, Failed) else self._reader.read(reply, list[OpenOrder])
+        if rows is None:
+            self._outbox.later(2 * MISSING_FIRST_NS, self.ask_open_orders)
+            return
+        numbers = {row.order_id for row in rows}
+        for track in list(self._fates.tracks.values()):
+            if track.is_live and track.is_accepted and track.venue_order_id not in numbers:
+                self.check(track)
