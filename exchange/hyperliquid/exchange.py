@@ -43,7 +43,6 @@ OPENINGS_WAITED = 2
 """How many times the time of one connection the first may take, with the account read."""
 
 
-
 class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How to trade. Units: nanoseconds unless named; 0 for intervals: never.
 

@@ -116,6 +116,7 @@ class Limits:
     def __init__(self, settings: LimitSettings) -> None:
         """Start with a whole minute, and with an address budget nobody has told us yet."""
         self._settings = settings
+        self._weight_reserve = settings.weight_reserve
         self._weights = MinuteWindow()
         self._paused_until_ns = 0
         self._pause_ns = 0
@@ -134,6 +135,10 @@ class Limits:
     def set_address_budget(self, told: RateLimit) -> None:
         """Take the venue's word for what the address may still do."""
         self._actions_left = told.requests_cap - told.requests_used
+
+    def release_reserve(self) -> None:
+        """Keep nothing back any more: nothing rests, so there is nothing to exit from."""
+        self._weight_reserve = 0
 
     def admit_action(self, request: SendAction, now_ns: int) -> Admission:
         """Say whether an action goes; one that goes is counted."""
@@ -154,8 +159,8 @@ class Limits:
             seconds = (self._paused_until_ns - now_ns) / NS_PER_SECOND
             return f"the venue said 429: only exits go for {seconds:.1f} s"
         left = self.weight_left(now_ns) - action_weight(action)
-        if left < settings.weight_reserve:
-            return f"request weight of this minute is used up but for {settings.weight_reserve} kept for exits"
+        if left < self._weight_reserve:
+            return f"request weight of this minute is used up but for {self._weight_reserve} kept for exits"
         if self._actions_left is not None and self._actions_left - actions_in(action) < settings.actions_reserve:
             return (
                 f"address budget: {self._actions_left} actions left, {settings.actions_reserve} are kept for exits; "
@@ -168,7 +173,7 @@ class Limits:
         settings = self._settings
         if now_ns < self._paused_until_ns:
             return Admission("wait", "the venue said 429", self._paused_until_ns)
-        room = settings.weight_per_minute - settings.weight_reserve - request.weight
+        room = settings.weight_per_minute - self._weight_reserve - request.weight
         until_ns = self._weights.free_ns(max(room, 0), now_ns)
         if until_ns > now_ns:
             return Admission("wait", "request weight of this minute is used up", until_ns)

@@ -16,8 +16,8 @@ the 50x of all coins is inferred from the liquidation prices. In 2026-06 liquida
 does not show (an account mode that shares it): one row tells how much, the other two then agree to the last digit.
 The documents' isolated sample of 2024-02 still cuts the position's own maintenance in the liquidation price.
 
-Bounds: interpreted none; compiled, amounts below 9e10 USDC, in `liquidation_price` equity and notional below 1e9 USDC and
-a liquidation price below 9e8.
+Bounds: interpreted none; compiled, amounts below 9e10 USDC. `liquidation_price` is interpreted only: far from any
+liquidation its steps leave 64 bits.
 Source: HYPERLIQUID 9.3 (margin), 9.4 (fields), 9.5 (liquidation price); venue docs, read 2026-11-20.
 """
 

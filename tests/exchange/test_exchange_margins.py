@@ -165,15 +165,6 @@ def test_functions_give_the_same_when_compiled(monkeypatch) -> None:
             "withdrawable": st.tuples(EQUITY, MONEY, MONEY),
             "can_withdraw": st.tuples(EQUITY, EQUITY, MONEY, MONEY),
             "free_margin": st.tuples(EQUITY, MONEY, MONEY),
-            "liquidation_price": st.tuples(
-                st.one_of(st.integers(10**4, 10**7), st.integers(-(10**7), -(10**4))),
-                PRICE,
-                st.just(UNIT),
-                st.integers(0, 5),
-                EQUITY,
-                st.integers(0, 10**13),
-                TIERS,
-            ).map(lambda drawn: (*drawn[:-1], *drawn[-1])),
         },
     )
 
