@@ -12,11 +12,13 @@ import typer
 from typer.exceptions import TyperException
 
 from bot import (
+    cli_doctor,
     cli_ledger_export,
     cli_ledger_proof,
     cli_ledger_reports,
     cli_ledger_upkeep,
     cli_ledger_venue,
+    cli_record,
     cli_run,
     cli_venue,
 )
@@ -53,6 +55,8 @@ app.add_typer(config_app, name="config")
 app.add_typer(data_app, name="data")
 app.add_typer(key_app, name="key")
 cli_venue.register(app)
+cli_doctor.register(app)
+cli_record.register(app)
 
 
 @app.command()

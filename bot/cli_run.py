@@ -154,7 +154,7 @@ def _shown(
 
     with ExitStack() as stack:
         summary = trade(_watched(bot, stack, as_json=as_json))
-    summary["notes"] = list(notes)
+    summary["notes"] = [*notes, *summary.get("notes", ())]
     if as_json:
         print_json(summary)
     else:

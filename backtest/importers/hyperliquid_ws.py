@@ -3,6 +3,9 @@
 Three spellings of a line are known: a receive time in front (`1737918843893903000 {…}`), the bare message, and the
 venue's public archive (`{"time": …, "ver_num": …, "raw": {…}}`, also as .lz4). A folder is read file by file.
 
+`hat record` writes the first of these; what it says itself (channel `recorder`) is read for lost connections only, and
+a file it has not finished (`.partial`) is read as far as it goes.
+
 Laws: spot markets are left out, and said so; a message without its own time takes the time it was received.
 Source: HYPERLIQUID 6 and 10.2 (venue docs and recordings), read 2026-11-20.
 """
@@ -34,6 +37,9 @@ from domain.units import NS_PER_MS, RATE_DECIMALS, Lots, Price, Rate
 
 LAYOUT = "hyperliquid_ws"
 DESCRIPTION = "Hyperliquid websocket messages, one JSON per line, or the venue's archive"
+RECORDER = "recorder"
+UNFINISHED = ".partial"
+CUT_OFF = "compressed data is cut off"
 
 
 class WireLevel(msgspec.Struct, frozen=True):
@@ -141,6 +147,8 @@ def load(path: Path, coin: str | None = None) -> Recording:
     coins = chosen(path, coin, by_coin.keys() - set(spot))
     trades: list[MarketEvent] = []
     books: list[MarketEvent] = []
+    # A mark is timed when it is received: among books, which have the venue's time, the clock would seem to go back.
+    marks: list[MarketEvent] = []
     instruments = []
     for name in coins:
         sizes = {text for line in by_coin[name] for text in _sizes(line.content)}
@@ -154,8 +162,11 @@ def load(path: Path, coin: str | None = None) -> Recording:
             except ValueError as trouble:
                 refusals.add(name, line.place, trouble, line.ts_event_ns, line.ts_recv_ns)
                 continue
-            (trades if isinstance(event, TradePrinted) else books).append(event)
-    events = ordered(notes, trades, books, (event for event in refusals.events if event.symbol in {"", *coins}))
+            if isinstance(event, TradePrinted):
+                trades.append(event)
+            else:
+                (marks if isinstance(event, MarkChanged) else books).append(event)
+    events = ordered(notes, trades, books, marks, (event for event in refusals.events if event.symbol in {"", *coins}))
     events = with_clock_mended(path.name, events, notes)
     return Recording(
         name=f"{path.name} {'+'.join(coins)}",
@@ -178,26 +189,36 @@ class _Unwrapper:
 
     def lines(self, file: Path) -> Iterator[Line]:
         """Yield the market facts of a file."""
-        for place, prefix, message in messages_of(file, self._notes):
+        lost = 0
+        for place, prefix, message in _messages(file, self._notes):
             try:
                 recv_ns, channel, data = self._unwrapped(prefix, message)
             except ValueError as trouble:
                 raise DataInvalid(place, str(trouble)) from None
             kind = KINDS.get(channel)
             if kind is None:
+                lost += channel == RECORDER and isinstance(data, dict) and data.get("event") == "lost"
                 continue
             try:
                 content = typed(data, kind)
             except ValueError as trouble:
                 self._refusals.add("", place, trouble, recv_ns or self._now_ns, recv_ns or self._now_ns)
                 continue
-            for item in content if isinstance(content, list) else [content]:
+            items = content if isinstance(content, list) else [content]
+            if len(items) > 1 and items[0].time > items[-1].time:
+                # The first push after subscribing lists the trades before it, newest first.
+                items.reverse()
+            for item in items:
                 ts_event_ns = item.time * NS_PER_MS if hasattr(item, "time") else recv_ns or self._now_ns
                 if ts_event_ns:
                     self._now_ns = recv_ns or ts_event_ns
                     yield Line(place, ts_event_ns, self._now_ns, item)
                 else:
                     self._notes.append(f"{file.name}: a message of {item.coin} without any time was left out.")
+        if lost:
+            self._notes.append(
+                f"{file.name}: the recorder lost the connection {lost} times; what came then is missing."
+            )
 
     def _unwrapped(self, prefix: str, message: Any) -> tuple[int, str, Any]:
         """Return receive time (0: none), channel and data; raises ValueError when it is no message of the venue."""
@@ -212,6 +233,16 @@ class _Unwrapper:
             self._is_untimed = True
             self._notes.append("There are no receive times: venue times stand in for them.")
         return recv_ns, envelope.channel, envelope.data
+
+
+def _messages(file: Path, notes: list[str]) -> Iterator[tuple[str, str, Any]]:
+    """Yield the messages of a file; one that its recorder has not finished ends where it ends."""
+    try:
+        yield from messages_of(file, notes)
+    except DataInvalid as trouble:
+        if file.suffix != UNFINISHED or not trouble.problem.startswith(CUT_OFF):
+            raise
+        notes.append(f"{file.name}: its recorder has not finished it; it is read as far as it goes.")
 
 
 def _sizes(content: Content) -> Iterator[str]:
