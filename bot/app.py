@@ -54,12 +54,13 @@ FLUSH_SECONDS = 10
 class Seat(msgspec.Struct, frozen=True, kw_only=True):
     """Where a bot sits: its market and venue.
 
-    account is the run's own when it is left out. is_durable makes every decision that sends something wait for the
+    place is what people call the venue. account is the run's own when it is left out. is_durable makes every decision that sends something wait for the
     disk. requests_initial is what the venue says is left of the address budget; None: as configured.
     """
 
     market: OpenedMarket
     exchange: ExchangePort
+    place: str = "paper"
     account: str = ""
     is_durable: bool = False
     requests_initial: int | None = None
@@ -72,7 +73,7 @@ class Bot:
         """Open ledger, log, journal, telemetry and admin port. Raises: HouseError when any of them cannot be had."""
         market, exchange = seat.market, seat.exchange
         self.config = config
-        self.market = market
+        self.market, self.place = market, seat.place
         self.state_dir = ready_state_dir(config)
         self._lock = StateLock(self.state_dir)
         self.run_id = derived_run_id(market.name, config.bot.seed, now_ns(), os.getpid())

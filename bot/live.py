@@ -86,14 +86,14 @@ def status_view(status: Mapping[str, Any]) -> RenderableType:
     return Group(facts(rows), pnl_table(status["pnl"]), market_table(status))
 
 
-def live_view(status: Callable[[], Mapping[str, Any]]) -> Callable[[], RenderableType]:
+def live_view(status: Callable[[], Mapping[str, Any]], title: str) -> Callable[[], RenderableType]:
     """Return what rich's Live asks for at every refresh."""
 
     def render() -> RenderableType:
         now = status()
         return Panel(
             status_view(now),
-            title="hat, on paper",
+            title=title,
             title_align="left",
             subtitle="Ctrl-C stops quoting, cancels all and exits",
             subtitle_align="left",

@@ -45,7 +45,7 @@ def shown(view: RenderableType, width: int = 80, height: int = 24) -> list[str]:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_live_view_fits_a_terminal_and_says_first_what_is_wrong(width: int) -> None:
-    lines = shown(live_view(lambda: STATUS)(), width)
+    lines = shown(live_view(lambda: STATUS, "hat, on paper")(), width)
     assert len(lines) <= 24
     assert {width} == set(map(len, lines))
     assert "halted, unhealthy, 1:02:05 of market time" in lines[1]
