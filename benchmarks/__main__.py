@@ -18,6 +18,7 @@ from benchmarks import (
     making,
     signing,
     upkeep,
+    venue_server,
     wire_path,
 )
 from benchmarks.report import Options, as_json, machine, save, text
@@ -32,6 +33,7 @@ BENCHES = {
     "breakdown": breakdown.measure,
     "latency": latency.measure,
     "signing": signing.measure,
+    "venue-server": venue_server.measure,
     "decode": decode.measure,
     "wire-path": wire_path.measure,
     "ledger": ledger.measure,

@@ -3,9 +3,8 @@
 import json
 import re
 
-import counter_scene as scene
 import pytest
-from bot_runs import DATA
+from msgspec.structs import replace
 
 from domain.events import BookChanged, MarkChanged
 from domain.units import NS_PER_MS, Price, Rate
@@ -17,16 +16,26 @@ from services.venue_server.hall import Handled
 from services.venue_server.info import InfoDesk
 from services.venue_server.registry import Registry
 from services.venue_server.subscriptions import Channels
+from tests.bot_runs import DATA
+from tests.services import counter_scene as scene
 
 API = DATA / "hyperliquid" / "api"
 MINE, OTHERS = scene.address(scene.MASTER), scene.address(scene.OTHER)
+ASK = 1_000_020
+TRADED = 1_000_010
 NAME = "0x" + "ab" * 16
 SECOND = 1_000
 HOUR = 3_600 * SECOND
+ANYTHING = {"coin": "BTC", "user": MINE, "interval": "1m"}
+"""What any kind of subscription needs."""
+
 DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
 HEX = re.compile(r"0x[0-9a-fA-F]+")
 
-needs_recordings = pytest.mark.skipif(not API.is_dir(), reason=f"no recorded answers at {API}")
+
+def needs_recordings(test):
+    """Mark a test that reads recorded answers."""
+    return pytest.mark.recorded(pytest.mark.skipif(not API.is_dir(), reason=f"no recorded answers: {API}")(test))
 
 
 def pairs(name):
@@ -53,10 +62,12 @@ def form(value):
 class InfoScene:
     """BTC and ETH with a book around 100,000 and 10,000; MASTER and OTHER have 100,000 USDC each."""
 
-    def __init__(self, settings=None):
+    def __init__(self, settings=None, *, liquidates=False):
         self.now_ms = scene.NOW_MS
         self.channels = Channels(settings)
-        self.venue = Venue(scene.INSTRUMENTS, VenueSettings(rules=scene.OPEN_TO_ALL), self.channels)
+        self.venue = Venue(
+            scene.INSTRUMENTS, VenueSettings(rules=replace(scene.OPEN_TO_ALL, liquidates=liquidates)), self.channels
+        )
         self.venue.on_time(self.now_ns)
         self.registry = Registry()
         self.counter = Counter(self.venue, self.registry)
@@ -81,7 +92,7 @@ class InfoScene:
         self.now_ms += ms
         self.venue.on_time(self.now_ns)
 
-    def market(self, bid=scene.BID, ask=scene.ASK, lots=10_000, depth=5):
+    def market(self, bid=scene.BID, ask=ASK, lots=10_000, depth=5):
         for symbol in scene.INSTRUMENTS:
             times = {"ts_event_ns": self.now_ns, "ts_recv_ns": self.now_ns, "symbol": symbol}
             bids = tuple((bid - 10 * step, lots) for step in range(depth))
@@ -100,10 +111,10 @@ class InfoScene:
         orders = [Terms(symbol=symbol, side=side, price=price, lots=lots, **terms), *more]
         return self.venue.place(account, orders, grouping, self.now_ns)[0]
 
-    def trade(self, lots=300):
-        """OTHER offers inside the spread, MASTER takes: the price is 100,000.5, which only 5-digit rules forbid."""
-        self.place(self.others, -1, scene.ASK - 0, lots)
-        return self.place(self.mine, 1, scene.ASK, lots, client_order_id=NAME)
+    def trade(self, lots=300, name=NAME):
+        """OTHER offers at 100,001.0, inside the spread, and MASTER takes all of it."""
+        self.place(self.others, -1, TRADED, lots)
+        return self.place(self.mine, 1, TRADED, lots, client_order_id=name)
 
     def raw(self, body):
         return self.info.answer(body, self.now_ns)
@@ -133,3 +144,23 @@ class InfoScene:
 
     def told(self, channel, connection=1):
         return [one["data"] for one in self.pushed(connection) if one["channel"] == channel]
+
+
+def recorded_messages():
+    """Recorded messages of a trading session by kind and case."""
+    lines = (API / "messages" / "order_lifecycle_messages.jsonl").read_text().splitlines()
+    return {(one["kind"], one["case"]): one["message"] for one in map(json.loads, lines)}
+
+
+def recorded_acknowledgments():
+    """Recorded subscriptions: what was sent, its acknowledgment, and a push."""
+    cases = json.loads((API / "messages" / "ws_subscribe_ack_push.json").read_text())
+    return [(one["subscribe"][0], one["ack"][0], one["push"][0]) for one in cases]
+
+
+def listening(hall, *kinds, connection=1, **fields):
+    """Subscribe and forget what comes first."""
+    for kind in kinds:
+        hall.subscribe(kind, connection, **{**ANYTHING, **fields})
+    hall.pushed(connection)
+    return hall

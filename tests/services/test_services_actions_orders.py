@@ -293,12 +293,17 @@ def test_a_builder_needs_approval_and_earns_on_every_fill():
     earned = 100_001 * 100_000_000 // 100 // 10_000
     assert scene.other.cash == before[2] + earned
     scene.market(bid=BID - 200, ask=BID - 150, lots=100_000)
-    scene.counter.settle(scene.now_ns)
-    scene.counter.settle(scene.now_ns)
-    earned += 99_990 * 100_000_000 // 50 // 10_000
+    earned_later = 99_990 * 100_000_000 // 50 // 10_000
+    earned += earned_later
+    bought = list(scene.account.executions)
     assert scene.other.cash == before[2] + earned
     assert scene.account.positions == {"BTC": 3_000}
-    assert [update.kind for update in scene.other.updates] == ["builderFee", "builderFee"]
+    assert [update.kind for update in scene.other.updates] == ["internalTransfer", "internalTransfer"]
+    fees = [(one.fee, one.surcharge) for one in scene.account.executions]
+    assert [surcharge for _, surcharge in fees] == [earned - earned_later, earned_later]
+    assert scene.account.cash == before[1] - sum(one.side * one.price * one.lots * 100 for one in bought) - sum(
+        fee for fee, _ in fees
+    )
     assert scene.statuses(place(order(), builder={"b": address(OTHER), "f": 11})) == refused
 
 

@@ -111,17 +111,17 @@ def test_fill_leaves_out_what_there_is_not():
 
 
 @pytest.mark.parametrize(
-    ("leverages", "start", "words"),
+    ("is_isolated", "start", "words"),
     [
-        ({}, 100, "Liquidated Cross Long"),
-        ({"BTC": (5, True)}, -100, "Liquidated Cross Short"),
-        ({"BTC": (5, False)}, 100, "Liquidated Isolated Long"),
+        (False, 100, "Liquidated Cross Long"),
+        (False, -100, "Liquidated Cross Short"),
+        (True, 100, "Liquidated Isolated Long"),
     ],
 )
-def test_fill_of_a_liquidation_names_whose_it_is(leverages, start, words):
+def test_fill_of_a_liquidation_names_whose_it_is(is_isolated, start, words):
     account = Account(0, "0x01")
-    account.leverages.update(leverages)
-    forced = Liquidation("0x01", 990_000, "market")
+    account.leverages["BTC"] = (5, start > 0)
+    forced = Liquidation("0x01", 990_000, "market", is_isolated)
     told = execution(liquidation=forced, start_position=start, side=-1 if start > 0 else 1)
     fill = plain(encoding.fill(account, told, BTC))
     assert fill["dir"] == words

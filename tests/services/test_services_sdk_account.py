@@ -8,7 +8,7 @@ from hyperliquid.exchange import Exchange
 from hyperliquid.info import Info
 from hyperliquid.utils.signing import sign_l1_action, sign_multi_sig_l1_action_payload
 
-from tests.services.venue_process import accounts_file, address, running_venue, until, wallet
+from tests.services.venue_process import accounts_file, address, running_venue, wallet
 
 GTC, IOC, ALO = ({"limit": {"tif": tif}} for tif in ("Gtc", "Ioc", "Alo"))
 DEFAULT = {"status": "ok", "response": {"type": "default"}}
@@ -32,11 +32,13 @@ def request(price, *, is_buy=True, size=10.0, kind=ALO):
 
 @pytest.fixture(scope="module")
 def venue(tmp_path_factory):
-    accounts = accounts_file(tmp_path_factory.mktemp("venue"), "maker", "desk", usdc="100000000", agents={"desk": "bot"})
+    accounts = accounts_file(
+        tmp_path_factory.mktemp("venue"), "maker", "desk", usdc="100000000", agents={"desk": "bot"}
+    )
     with running_venue("--market", "participants", "--coins", "BTC,ETH", "--no-limits", "--accounts", accounts) as one:
+        one.control("price", coin="BTC", oracle="100000", mark="100000")
         maker = one.exchange(wallet("maker"))
         maker.bulk_orders([request(PRICE - 100), request(PRICE + 100, is_buy=False)])
-        until(lambda: one.info().meta_and_asset_ctxs()[1][0]["markPx"], "a mark")
         yield one
 
 
@@ -134,6 +136,14 @@ def test_money_goes_from_account_to_account(venue, trader):
     assert (update["usdc"], update["user"], update["destination"]) == ("250.5", address(trader.wallet), address(other))
 
 
+def test_an_expiry_is_not_for_actions_a_wallet_signs_itself(trader):
+    trader.set_expires_after(int(time.time() * 1000) + 60_000)
+    refused = trader.usd_transfer(1.0, NOBODY)
+    assert refused["status"] == "err"
+    trader.set_expires_after(None)
+    assert trader.usd_transfer(1.0, NOBODY) == DEFAULT
+
+
 def test_money_goes_to_spot_and_back_and_out(venue, trader):
     other = venue.funded("100").address
     assert trader.usd_class_transfer(400.0, to_perp=False) == DEFAULT
@@ -151,7 +161,7 @@ def test_money_goes_to_spot_and_back_and_out(venue, trader):
 
 def test_a_sub_account_is_made_and_trades(venue, trader):
     refused = trader.create_sub_account("early")["response"]
-    assert refused == "Cannot create sub-accounts until enough volume traded. Required: $100000. Traded: $0.00."
+    assert refused == "Cannot create sub-accounts until enough volume traded. Required: $100000. Traded: $0."
     master = with_volume(venue)
     reply = master.create_sub_account("desk")
     assert reply["response"]["type"] == "createSubAccount"

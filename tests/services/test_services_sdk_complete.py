@@ -12,7 +12,8 @@ from hyperliquid.websocket_manager import subscription_to_identifier
 from tests.services.test_services_sdk_account import LISTING
 from tests.services.test_services_sdk_streams import MARKET_CHANNELS, USER_CHANNELS
 
-SUITE = sorted(Path(__file__).parent.glob("test_services_sdk_*.py")) + [Path(__file__).parent / "venue_process.py"]
+HERE = Path(__file__).parent
+SUITE = [*sorted(HERE.glob("test_services_sdk_*.py")), HERE / "venue_process.py"]
 ALONE = {"activeAssetData"}
 """Subscriptions with a test of their own."""
 

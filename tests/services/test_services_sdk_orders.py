@@ -42,13 +42,9 @@ def oid(reply):
 
 @pytest.fixture(scope="module")
 def venue(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("venue")
-    accounts = accounts_file(folder, "maker", "anchor")
+    accounts = accounts_file(tmp_path_factory.mktemp("venue"), "maker")
     with running_venue("--market", "participants", "--coins", "BTC,ETH", "--no-limits", "--accounts", accounts) as one:
-        # A far anchor gives the market a mark without ever being in the way.
-        anchor = one.exchange(wallet("anchor"))
-        statuses(anchor.bulk_orders([request(80_000.0), request(120_000.0, is_buy=False)]))
-        until(lambda: one.info().meta_and_asset_ctxs()[1][0]["markPx"], "a mark")
+        one.control("price", coin="BTC", oracle="100000", mark="100000")
         yield one
 
 
@@ -200,9 +196,11 @@ def test_a_parent_brings_its_children_when_it_fills(trader):
     reply = trader.bulk_orders([request(99_000.0), *children], grouping="normalTpsl")
     parent, *waiting = statuses(reply)
     assert waiting == ["waitingForFill", "waitingForFill"]
-    (row,) = trader.info.frontend_open_orders(trader.wallet.address)
+    rows = trader.info.frontend_open_orders(trader.wallet.address)
+    (row,) = (row for row in rows if row["oid"] == parent["resting"]["oid"])
     assert [child["orderType"] for child in row["children"]] == ["Take Profit Market", "Stop Market"]
     assert one(trader.cancel("BTC", parent["resting"]["oid"]), "cancel") == "success"
+    assert not resting(trader)
     filled, *waiting = statuses(trader.bulk_orders([request(100_200.0), *children], grouping="normalTpsl"))
     assert filled["filled"]["totalSz"] == "0.01"
     assert waiting == ["waitingForTrigger", "waitingForTrigger"]
@@ -233,8 +231,13 @@ def test_a_builder_is_paid_what_was_approved(venue, trader):
     opened = trader.market_open("BTC", True, 0.1, builder=dict(fee), cloid=Cloid.from_int(5))
     assert one(opened)["filled"]["cloid"] == Cloid.from_int(5).to_raw()
     fills = trader.info.user_fills(trader.wallet.address)
-    assert float(fills[0]["builderFee"]) == pytest.approx(0.1 * 100_100 * 0.0001)
-    assert trader.info.post("/info", {"type": "maxBuilderFee", "user": trader.wallet.address, "builder": builder.address}) == 10
+    for fill in fills:
+        assert float(fill["builderFee"]) == pytest.approx(0.1 * 100_100 * 0.0001)
+        assert float(fill["fee"]) == pytest.approx(0.1 * 100_100 * (0.00045 + 0.0001))
+    asked = {"type": "maxBuilderFee", "user": trader.wallet.address, "builder": builder.address}
+    assert trader.info.post("/info", asked) == 10
+    earned = float(trader.info.user_state(builder.address)["marginSummary"]["accountValue"]) - 1_000_000
+    assert earned == pytest.approx(2 * 0.1 * 100_100 * 0.0001)
 
 
 def test_cancels_by_number_by_name_and_in_bulk(trader):
@@ -315,7 +318,7 @@ def test_a_scheduled_cancel_needs_volume_then_takes_everything(venue, maker):
     trader = venue.exchange(venue.funded("10000000"))
     soon = int(time.time() * 1000) + 5_400
     refused = trader.schedule_cancel(soon)
-    told = "Cannot set scheduled cancel time until enough volume traded. Required: $1000000. Traded: $0.00."
+    told = "Cannot set scheduled cancel time until enough volume traded. Required: $1000000. Traded: $0."
     assert refused == {"status": "err", "response": told}
     rich = venue.exchange(venue.funded("10000000"))
     assert "resting" in one(rich.order("BTC", False, 11.0, 100_000.0, ALO))

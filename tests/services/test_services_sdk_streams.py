@@ -112,8 +112,8 @@ def test_a_fill_is_told_everywhere_once(exchange, streams):
     assert sum(float(fill["sz"]) for fill in told) == pytest.approx(0.01)
     assert len({(fill["tid"], fill["time"]) for fill in told}) == len(told)
     assert told[0] in exchange.info.user_fills(exchange.wallet.address)
-    filled = streams["orderUpdates"].wait(lambda data: data[0]["status"] == "filled", "the end of the order")
-    assert filled[0]["order"]["sz"] == "0.0"
+    updates = streams["orderUpdates"].wait(lambda data: data[-1]["status"] == "filled", "the end of the order")
+    assert updates[-1]["order"]["sz"] == "0.0"
 
 
 def test_snapshots_come_first_even_when_empty(streams):
@@ -174,11 +174,19 @@ def test_the_heartbeat_is_answered(venue, socket):
     until(lambda: len(stream.messages) > heard, "a socket that goes on")
 
 
+def test_a_socket_that_the_client_closes_is_forgotten(venue):
+    polite = venue.info(skip_ws=False)
+    venue.listen(polite, {"type": "allMids"}).wait()
+    assert venue.gauge("sockets") == 1
+    polite.disconnect_websocket()
+    until(lambda: venue.gauge("sockets") == 0, "a socket less")
+
+
 def test_a_dropped_socket_does_not_stop_the_venue(venue, exchange):
     lost = venue.info(skip_ws=False)
     venue.listen(lost, {"type": "allMids"}).wait()
-    venue.control("drop")
-    until(lambda: not lost.ws_manager.is_alive(), "the end of the socket's thread")
+    venue.hang_up(lost)
+    assert not lost.ws_manager.is_alive()
     again = venue.info(skip_ws=False)
     assert venue.listen(again, {"type": "allMids"}).wait()["mids"]
     assert exchange.info.all_mids()

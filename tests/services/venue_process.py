@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -98,6 +99,11 @@ class VenueProcess:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def gauge(self, name):
+        """Return a figure of /metrics."""
+        page = self._http.get(f"{self.url}/metrics", timeout=REQUEST_SECONDS).text
+        return float(re.search(rf"^hat_venue_{name} (\S+)$", page, re.MULTILINE).group(1))
+
     def exchange(self, owner, **options):
         """Return the SDK's Exchange, unmodified."""
         client = Exchange(owner, self.url, **{"timeout": REQUEST_SECONDS, **options})
@@ -120,10 +126,14 @@ class VenueProcess:
         return stream
 
     def hang_up(self, info):
-        """Close a socket of the SDK and wait for its threads."""
-        self._sockets.remove(info)
-        info.disconnect_websocket()
+        """End a socket of the SDK and its threads.
+
+        The venue drops all sockets first: a client that only closes its own sits in select for 10 s more.
+        """
+        self.control("drop")
         info.ws_manager.join(END_SECONDS)
+        info.disconnect_websocket()
+        self._sockets.remove(info)
 
     def close(self):
         """Close every client."""
