@@ -42,6 +42,12 @@ def parse_scaled(text: str, decimals: int) -> int:
     Accepts an optional sign, digits, one point; trailing zeros beyond the scale are harmless.
     Raises: ValueError with one sentence for anything else: exponents, NaN, spaces, digits that would be lost.
     """
+    whole, _, fraction = text.partition(".")
+    # The wire's usual number, at a third of the price: a book has forty new sizes.
+    if len(fraction) <= decimals and len(whole) <= INTEGER_DIGITS_MAX and whole.isdigit() and fraction.isdigit():
+        if not text.isascii():
+            raise ValueError(f"{text[:40]!r} is not a decimal number")
+        return int(whole + fraction.ljust(decimals, "0"))
     sign = -1 if text[:1] == "-" else 1
     body = text[1:] if text[:1] in {"-", "+"} else text
     whole, _, fraction = body.partition(".")

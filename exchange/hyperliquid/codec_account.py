@@ -208,7 +208,8 @@ def _moved(delta: dict[str, object], key: str, account: str) -> int:
 
 def _sent(delta: dict[str, object], account: str) -> int:
     """Return what `send` moved of USDC from or to the perpetual account, whose place is the empty name."""
-    if delta.get("token") != USDC:
+    # Tokens are named with and without their id; no other token of that name reaches the perpetual account.
+    if str(delta.get("token", "")).partition(":")[0] != USDC:
         return 0
     amount = _field(delta, "amount")
     received = _address(delta, "destination") == account and delta.get("destinationDex") == ""

@@ -176,9 +176,9 @@ def _level(numbers: Numbers, level: BookLevel | Trade) -> Level:
 
 def _levels(numbers: Numbers, levels: tuple[BookLevel, ...], direction: int) -> tuple[Level, ...]:
     """Return one side, best first: direction is the sign in which prices go."""
-    price_of, lots_of = numbers.price, numbers.lots
+    read = numbers.level
     try:
-        found = tuple([(price_of(level.price), lots_of(level.size)) for level in levels])
+        found = tuple([read(level.price, level.size) for level in levels])
     except ValueError as error:
         raise Unusable(Reason.BOOK_INVALID_LEVEL, str(error)) from None
     before = 0 if direction > 0 else MS_MAX * NS_PER_MS

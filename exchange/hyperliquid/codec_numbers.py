@@ -50,6 +50,10 @@ class Numbers:
             self._lots[text] = known
         return known
 
+    def level(self, price: str, size: str) -> tuple[Price, Lots]:
+        """Return price and lots of a level: two lookups when both were seen before. Raises: ValueError."""
+        return self._prices.get(price) or self.price(price), self._lots.get(size) or self.lots(size)
+
     def position(self, text: str) -> Lots:
         """Return a position in lots; recorded positions carry float noise, which is rounded away. Raises: ValueError."""
         return Lots(rounded(text, self.size_decimals))

@@ -73,6 +73,7 @@ class ColdPath:
                 self._limits.on_answer(kind, result.body, self._clock())
                 return result.body
             problem = problem_of(result)
+            self._limits.on_unanswered(kind)
             if isinstance(result, HttpReply) and result.status == HTTPStatus.TOO_MANY_REQUESTS:
                 self._limits.on_too_many(self._clock())
             elif isinstance(result, HttpReply) and result.status < HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -42,6 +42,8 @@ class Counters(msgspec.Struct, kw_only=True):
     """Gaps (connections lost, the start) after which the account was proven whole."""
     gaps_unproven: int = 0
     """Statements that differed from our facts however often they were asked for."""
+    listing_changes: int = 0
+    """Instruments that the venue lists otherwise than at the start, or no more: they are not quoted any more."""
     fills_fetched: int = 0
     """Fills that no push had told."""
 

@@ -12,8 +12,9 @@ statement moves with the fact that is handed out.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 
@@ -25,10 +26,11 @@ from domain.statement import VenueStatement
 from domain.units import NS_PER_HOUR, NS_PER_SECOND
 from exchange.hyperliquid.cold_path import ColdPath
 from exchange.hyperliquid.limits import Limits, LimitSettings
+from exchange.hyperliquid.listing import changes, listing
 from exchange.hyperliquid.network import Network
 from exchange.hyperliquid.nonces import Nonces
 from exchange.hyperliquid.opening import Opening, check, set_leverage
-from exchange.hyperliquid.session import Session
+from exchange.hyperliquid.session import Phase, Session
 from exchange.hyperliquid.session_words import SessionSettings
 from exchange.hyperliquid.signing import Signer
 from exchange.hyperliquid.statement_fetch import StatementDesk
@@ -60,6 +62,7 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     statement_interval_ns: int = 60 * NS_PER_SECOND
     statement_window_ns: int = NS_PER_HOUR
     budget_interval_ns: int = 600 * NS_PER_SECOND
+    listing_interval_ns: int = 300 * NS_PER_SECOND
     limits: LimitSettings = LimitSettings()
     seed: int = 0
 
@@ -122,9 +125,10 @@ class HyperliquidExchange:
         self._venue_statement = self._desk.nothing()
         self._statement = self.trader.statement()
         self._is_closed = False
+        self._listed: Mapping[str, Instrument] = {}
         self.opened_ns = 0
         self.problem = ""
-        """Why the newest regular statement or budget could not be had; empty when it could."""
+        """Why the newest regular statement, budget or listing could not be had; empty when they could."""
 
     def next_ts_ns(self) -> int | None:
         """Return when the oldest event not taken was received; NEVER when there is none, None once closed."""
@@ -155,6 +159,19 @@ class HyperliquidExchange:
         """Return the venue's statement as last fetched; of nothing, at time 0, before the first."""
         del account
         return self._venue_statement
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the socket is open and everything is subscribed."""
+        return self.session.phase is Phase.UP
+
+    def counted(self) -> dict[str, dict[str, Any]]:
+        """Return what was met since the start and survived, by part: plain data."""
+        return {
+            "trader": msgspec.to_builtins(self.trader.counters),
+            "session": msgspec.to_builtins(self.session.counters),
+            "limits": {"refused": self.limits.refused, "too_many": self.limits.too_many},
+        }
 
     async def fetch_statement(self) -> VenueStatement:
         """Fetch the venue's statement and keep it. Raises: DataInvalid."""
@@ -193,7 +210,7 @@ class HyperliquidExchange:
         Raises: ConfigInvalid for what a person must set right, DataInvalid when the venue does not answer.
         """
         opening = await check(self._cold, self._instruments, self.account, self._signer.address)
-        self.board.vault = opening.vault
+        self.board.vault, self._listed = opening.vault, opening.listed
         self.limits.set_address_budget(opening.budget)
         if self.settings.leverage:
             changed = await set_leverage(
@@ -228,26 +245,46 @@ class HyperliquidExchange:
         await self.board.transport.close()
 
     async def _tend(self, stop: asyncio.Event) -> None:
-        """Keep nonces ahead of the disk, and the statement and the budget fresh."""
-        told_ns = asked_ns = self._steady()
+        """Keep nonces ahead of the disk; statement, budget and listing fresh."""
+        settings = self.settings
+        duties: list[tuple[int, Callable[[], Awaitable[object]]]] = [
+            (settings.statement_interval_ns, self.fetch_statement),
+            (settings.budget_interval_ns, self._take_budget),
+            (settings.listing_interval_ns, self._compare_listing),
+        ]
+        done_ns = [self._steady()] * len(duties)
+        problems = [""] * len(duties)
         while not stop.is_set():
             await asyncio.sleep(TEND_SECONDS)
+            reserving = self._reserve()
+            for at, (interval_ns, duty) in enumerate(duties):
+                now_ns = self._steady()
+                if not interval_ns or now_ns - done_ns[at] < interval_ns or not self.board.synced.is_set():
+                    continue
+                done_ns[at], problems[at] = now_ns, ""
+                try:
+                    await duty()
+                except DataInvalid as problem:
+                    # The next round asks again; meanwhile the older answer stands.
+                    problems[at] = str(problem)
+            self.problem = reserving or next((problem for problem in problems if problem), "")
+
+    def _reserve(self) -> str:
+        """Keep nonces ahead of the disk; return what is wrong with it. Who takes the last of them breaks, not we."""
+        try:
             self._nonces.reserve()
-            if not self.board.synced.is_set():
-                continue
-            now_ns, settings = self._steady(), self.settings
-            try:
-                if settings.statement_interval_ns and now_ns - told_ns >= settings.statement_interval_ns:
-                    told_ns = now_ns
-                    await self.fetch_statement()
-                if settings.budget_interval_ns and now_ns - asked_ns >= settings.budget_interval_ns:
-                    asked_ns = now_ns
-                    budget = await self._cold.ask(RateLimit, "userRateLimit", user=self.account)
-                    self.limits.set_address_budget(budget)
-                self.problem = ""
-            except DataInvalid as problem:
-                # The next round asks again; meanwhile the older answer stands.
-                self.problem = str(problem)
+        except OSError as error:
+            return f"nonces cannot be reserved: {error.strerror}"
+        return ""
+
+    async def _take_budget(self) -> None:
+        self.limits.set_address_budget(await self._cold.ask(RateLimit, "userRateLimit", user=self.account))
+
+    async def _compare_listing(self) -> None:
+        """Stop trading what the venue lists otherwise than when we began."""
+        listed = listing(await self._cold.ask(object, "meta"))
+        for symbol, detail in changes(self._listed, listed, [one.symbol for one in self._instruments]).items():
+            self.board.bar(symbol, detail)
 
 
 def first_of(broken: BaseExceptionGroup[BaseException]) -> BaseException:

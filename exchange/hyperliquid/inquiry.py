@@ -11,7 +11,7 @@ after the facts that it holds.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from domain.events import AccountReported
 from domain.units import NS_PER_MS
@@ -20,6 +20,7 @@ from exchange.hyperliquid.codec_account import AccountRead, account_read
 from exchange.hyperliquid.codec_numbers import Numbers
 from exchange.hyperliquid.counters import Counters
 from exchange.hyperliquid.outbox import Outbox, Reply
+from exchange.hyperliquid.paging import Page, page_after
 from exchange.hyperliquid.requests import Failed
 from exchange.hyperliquid.telling import Teller
 from exchange.hyperliquid.tolerance import Reader
@@ -28,11 +29,11 @@ from exchange.hyperliquid.wire_account import ClearinghouseState, Fill, FundingE
 STATE_WEIGHT, LIST_WEIGHT = 2, 20
 DIFFERENCES_MAX: Final = 5
 """Statements that must differ before a difference is told."""
+AMBIGUOUS_MAX: Final = 12
+"""States no younger than our youngest fact that are waited out: a minute of them."""
 PAUSE_FIRST_NS, PAUSE_MAX_NS = 250 * NS_PER_MS, 8_000 * NS_PER_MS
 OVERLAP_MS = 10_000
 """Lists are asked for from so long before the last proof: an indexer may show a fact late."""
-FILLS_PAGE, LIST_PAGE = 2_000, 500
-PAGES_MAX = 20
 FILLS, FUNDINGS, UPDATES = "userFillsByTime", "userFunding", "userNonFundingLedgerUpdates"
 
 
@@ -107,23 +108,26 @@ class Inquiry:
             self._again()
             return
         begun_ms = self._facts.begun_ms
+        if begun_ms is not None and not self.is_gap and self._is_told(self._state):
+            # Nothing can be missing: what was told adds up to the state. The lists would cost sixty times its weight.
+            self._settle()
+            return
         since_ms = self._state.time_ms if begun_ms is None else max(begun_ms, self._since_ms - OVERLAP_MS)
         self._open_lists = 3
         for kind in (FILLS, FUNDINGS, UPDATES):
-            self._ask_list(kind, since_ms, 1)
+            self._ask_list(kind, Page(since_ms))
 
-    def _ask_list(self, kind: str, since_ms: int, page: int) -> None:
-        body: dict[str, Any] = {"type": kind, "user": self._account, "startTime": since_ms}
-        self._outbox.ask(body, LIST_WEIGHT, lambda reply: self._on_list(kind, since_ms, page, reply))
+    def _ask_list(self, kind: str, page: Page) -> None:
+        body = page.body(kind, self._account)
+        self._outbox.ask(body, LIST_WEIGHT, lambda reply: self._on_list(kind, page, reply))
 
-    def _on_list(self, kind: str, since_ms: int, page: int, reply: Reply) -> None:
+    def _on_list(self, kind: str, page: Page, reply: Reply) -> None:
         times = None if isinstance(reply, Failed) else self._take_list(kind, reply)
+        following = page_after(page, times or ())
         if times is None:
             self._is_failed = True
-        elif len(times) >= (FILLS_PAGE if kind == FILLS else LIST_PAGE) and page < PAGES_MAX:
-            # What shares the last millisecond may continue on the next page.
-            newest_ms = max(times)
-            self._ask_list(kind, newest_ms if newest_ms > since_ms else since_ms + 1, page + 1)
+        elif following is not None:
+            self._ask_list(kind, following)
             return
         self._open_lists -= 1
         if not self._open_lists:
@@ -156,20 +160,18 @@ class Inquiry:
         if self._is_failed or state is None:
             self._again()
             return
-        if self._facts.newest_ms >= state.time_ms:
-            # A fact of the state's own time may be in it or not: only a later state is unambiguous.
+        if self._facts.newest_ms >= state.time_ms and self._pauses < AMBIGUOUS_MAX:
+            # A fact of the state's own time may be in it or not: only a later state is unambiguous. One that does not
+            # come for a minute will not: the venue's clock was set back, and the sums decide.
             self._again()
             return
-        positions = {symbol: lots for symbol, (lots, _) in state.positions.items()}
         if self._facts.begun_ms is None:
-            self._teller.begin(state.cash, positions)
+            self._teller.begin(state.cash, {symbol: lots for symbol, (lots, _) in state.positions.items()})
             self._facts.begin(state.time_ms)
             self._since_ms = state.time_ms
             self._counters.gaps_closed += 1
         else:
-            told = self._teller.told
-            held = {symbol: lots for symbol, lots in told.positions.items() if symbol in self._coins}
-            is_same = (told.cash, held) == (state.cash, positions)
+            is_same = self._is_told(state)
             self._differences += not is_same
             if 0 < self._differences < DIFFERENCES_MAX and not is_same:
                 self._again()
@@ -180,6 +182,12 @@ class Inquiry:
             # What nobody can explain is for the engine to see, asked for or not.
             self._wants_report |= not is_same
         self._finish(state)
+
+    def _is_told(self, state: AccountRead) -> bool:
+        """Say whether the facts told so far add up to a state."""
+        told = self._teller.told
+        held = {symbol: lots for symbol, lots in told.positions.items() if symbol in self._coins}
+        return (told.cash, held) == (state.cash, {symbol: lots for symbol, (lots, _) in state.positions.items()})
 
     def _finish(self, state: AccountRead) -> None:
         if self._wants_report:

@@ -5,7 +5,8 @@ The address has a number of actions that grows with traded volume; it is asked f
 A part of both is kept for exits: cancels, and orders that only reduce a position.
 
 Laws: an exit never waits and is never refused here: it spends the reserve, and what is beyond that the venue itself may
-refuse at no cost. An order that cannot go now is refused, never kept: it would be stale. A question waits, in its order.
+refuse at no cost. An order that cannot go now is refused, never kept: it would be stale. A question waits, in its order;
+light ones, which prove what became of an order or of the account, may use half of what is kept for exits.
 After a 429 nothing but exits goes until a pause is over, which doubles with each further 429. Requests on the socket
 weigh what they would over HTTP: the venue does not say whether they do, and so we err on the safe side.
 Source: HYPERLIQUID 7.1, 7.2.
@@ -28,6 +29,7 @@ from exchange.hyperliquid.wire_actions import (
 )
 
 MINUTE_NS = 60 * NS_PER_SECOND
+ANSWER_WAIT_NS = NS_PER_SECOND // 4
 BATCH_PER_WEIGHT = 40
 ITEMS_PER_WEIGHT = {
     "recentTrades": 20,
@@ -42,6 +44,12 @@ ITEMS_PER_WEIGHT = {
 }
 """Questions whose answers cost one more for so many items."""
 
+ITEMS_MAX = {"userFills": 2_000, "userFillsByTime": 2_000, "historicalOrders": 2_000, "candleSnapshot": 5_000}
+ITEMS_DEFAULT = 500
+"""The longest answers there are: what they cost is kept free until they came."""
+
+LIGHT_WEIGHT_MAX = 2
+"""Questions of this weight never wait behind lists."""
 WEIGHT_DEFAULT = 20
 WEIGHTS = {
     "l2Book": 2,
@@ -121,6 +129,8 @@ class Limits:
         self._paused_until_ns = 0
         self._pause_ns = 0
         self._actions_left: int | None = None
+        self._on_its_way = 0
+        """Weight that answers not here yet may cost on top."""
         self.refused = self.too_many = 0
 
     def weight_left(self, now_ns: int) -> int:
@@ -158,7 +168,7 @@ class Limits:
         if now_ns < self._paused_until_ns:
             seconds = (self._paused_until_ns - now_ns) / NS_PER_SECOND
             return f"the venue said 429: only exits go for {seconds:.1f} s"
-        left = self.weight_left(now_ns) - action_weight(action)
+        left = self.weight_left(now_ns) - self._on_its_way - action_weight(action)
         if left < self._weight_reserve:
             return f"request weight of this minute is used up but for {self._weight_reserve} kept for exits"
         if self._actions_left is not None and self._actions_left - actions_in(action) < settings.actions_reserve:
@@ -173,16 +183,27 @@ class Limits:
         settings = self._settings
         if now_ns < self._paused_until_ns:
             return Admission("wait", "the venue said 429", self._paused_until_ns)
-        room = settings.weight_per_minute - self._weight_reserve - request.weight
-        until_ns = self._weights.free_ns(max(room, 0), now_ns)
+        reserve = self._weight_reserve // 2 if request.weight <= LIGHT_WEIGHT_MAX else self._weight_reserve
+        answer = answer_weight_max(str(request.body.get("type", "")))
+        room = settings.weight_per_minute - reserve - request.weight - answer
+        until_ns = self._weights.free_ns(max(room - self._on_its_way, 0), now_ns)
         if until_ns > now_ns:
+            if self._on_its_way and self._weights.free_ns(max(room, 0), now_ns) <= now_ns:
+                # Only answers that may be long are in the way: they come soon, and most are short.
+                until_ns = min(until_ns, now_ns + ANSWER_WAIT_NS)
             return Admission("wait", "request weight of this minute is used up", until_ns)
         self._weights.add(request.weight, now_ns)
+        self._on_its_way += answer
         return GO
+
+    def on_unanswered(self, kind: str) -> None:
+        """A question got no answer, so that it costs nothing on top."""
+        self._on_its_way = max(self._on_its_way - answer_weight_max(kind), 0)
 
     def on_answer(self, kind: str, payload: bytes, now_ns: int) -> None:
         """Count what an answer to a question cost on top, by its items."""
         self._pause_ns = 0
+        self.on_unanswered(kind)
         per_weight = ITEMS_PER_WEIGHT.get(kind)
         if per_weight is not None and payload[:1] == b"[":
             try:
@@ -190,6 +211,10 @@ class Limits:
             except msgspec.DecodeError:
                 return
             self._weights.add(items // per_weight, now_ns)
+
+    def on_budget_spent(self) -> None:
+        """The venue says that the address has no actions left: its count, not ours, is true."""
+        self._actions_left = min(self._actions_left or 0, 0)
 
     def on_too_many(self, now_ns: int) -> None:
         """Take a 429: the venue counts more than we do."""
@@ -217,6 +242,12 @@ def actions_in(action: TypedAction) -> int:
 def action_weight(action: TypedAction) -> int:
     """Return what an action costs the IP."""
     return 1 + actions_in(action) // BATCH_PER_WEIGHT
+
+
+def answer_weight_max(kind: str) -> int:
+    """Return what the longest answer to a question costs the IP on top."""
+    per_weight = ITEMS_PER_WEIGHT.get(kind)
+    return ITEMS_MAX.get(kind, ITEMS_DEFAULT) // per_weight if per_weight else 0
 
 
 def question_weight(kind: str) -> int:

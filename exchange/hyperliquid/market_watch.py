@@ -1,10 +1,14 @@
 """Pushed market data: read, checked, told once.
 
 Laws: nothing raises; a book or top older than what was told of its coin is left out; a trade is told once and only when
-it happened on this connection: the first push after subscribing repeats old ones.
+it happened on this connection: the first push after subscribing repeats old ones. While something of the account may be
+missing (`hold`), no price to quote on is told: the newest of each kind waits for `release`. Of a coin that was barred no
+price is told any more.
 """
 
-from domain.events import MarketDataRefused
+from msgspec import structs
+
+from domain.events import BookChanged, MarketDataRefused, TopOfBookChanged
 from domain.reasons import Reason
 from domain.units import NS_PER_MS
 from exchange.hyperliquid.codec_market import book_changed, mark_changed, refused, top_changed, trade_printed
@@ -28,6 +32,9 @@ class MarketWatch:
         self._trades: dict[str, dict[tuple[int, int], None]] = {coin: {} for coin in coins}
         self._unbegun: set[str] = set()
         self._connected_ms = 0
+        self._is_held = False
+        self._held: dict[tuple[str, type], BookChanged | TopOfBookChanged] = {}
+        self._barred: set[str] = set()
         self.oracles: dict[str, int] = {}
         """The last oracle price told by coin. Units: price units."""
         self.channels = {
@@ -43,25 +50,52 @@ class MarketWatch:
         self._unbegun = set(self._coins)
         self._connected_ms = now_ns // NS_PER_MS
 
+    def block_ms(self) -> int:
+        """Return the venue's time of the newest book on this connection; 0 before the first."""
+        return max(self._newest_ms.values(), default=0)
+
+    def hold(self) -> None:
+        """Tell no prices from here on; forget those that wait."""
+        self._is_held = True
+        self._held.clear()
+
+    def release(self, now_ns: int) -> None:
+        """Tell prices again, the newest that came meanwhile first."""
+        self._is_held = False
+        waiting = sorted(self._held.values(), key=lambda one: one.ts_event_ns)
+        self._held.clear()
+        for event in waiting:
+            self._quotable(structs.replace(event, ts_recv_ns=now_ns))
+
+    def bar(self, coin: str) -> bool:
+        """Tell no prices of a coin any more; say whether that is new."""
+        is_new = coin not in self._barred
+        self._barred.add(coin)
+        return is_new
+
+    def _quotable(self, event: BookChanged | TopOfBookChanged | MarketDataRefused) -> None:
+        """Tell a price, or keep it while prices are held."""
+        if isinstance(event, MarketDataRefused):
+            self._counters.refused_data += 1
+            self._teller.tell(event)
+        elif self._is_held:
+            self._held[event.symbol, type(event)] = event
+        elif event.symbol not in self._barred:
+            self._teller.tell(event)
+
     def _on_book(self, data: bytes, now_ns: int) -> None:
         book = self._reader.read(data, Book, is_hot=True)
         if book is None:
             self._unreadable("book", now_ns)
         elif self._is_newest(book.coin, book.time, now_ns):
-            event = book_changed(book, self._coins, now_ns)
-            if isinstance(event, MarketDataRefused):
-                self._counters.refused_data += 1
-            self._teller.tell(event)
+            self._quotable(book_changed(book, self._coins, now_ns))
 
     def _on_top(self, data: bytes, now_ns: int) -> None:
         best = self._reader.read(data, BestPrices, is_hot=True)
         if best is None:
             self._unreadable("best prices", now_ns)
         elif self._is_newest(best.coin, best.time, now_ns):
-            event = top_changed(best, self._coins, now_ns)
-            if isinstance(event, MarketDataRefused):
-                self._counters.refused_data += 1
-            self._teller.tell(event)
+            self._quotable(top_changed(best, self._coins, now_ns))
 
     def _on_trades(self, data: bytes, now_ns: int) -> None:
         trades = self._reader.read(data, tuple[Trade, ...], is_hot=True)

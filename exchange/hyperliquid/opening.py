@@ -4,7 +4,7 @@ Laws: nothing is signed but what sets leverage, and only where it differs; each 
 Source: HYPERLIQUID 2.2, 2.4 (userRole, userAbstraction), 12.5 (query with the account, sign with the agent).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -13,7 +13,7 @@ from domain.instrument import Instrument
 from domain.units import Money
 from exchange.hyperliquid.codec_numbers import money
 from exchange.hyperliquid.cold_path import ColdPath
-from exchange.hyperliquid.instruments import instruments_from_meta
+from exchange.hyperliquid.listing import listing
 from exchange.hyperliquid.wire_account import ActiveAsset, ClearinghouseState, RateLimit, Role, SpotState
 from exchange.hyperliquid.wire_actions import TypedAction, UpdateLeverageAction
 
@@ -32,12 +32,14 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     account_value: Money
     spot_usdc: Money | None
     budget: RateLimit
+    listed: Mapping[str, Instrument]
+    """What the venue listed, by symbol."""
     leverage_set: tuple[str, ...] = ()
 
 
 async def check(cold: ColdPath, instruments: Sequence[Instrument], account: str, signer: str) -> Opening:
     """Return the account as found. Raises: ConfigInvalid for what a person must set right; DataInvalid."""
-    await _check_instruments(cold, instruments)
+    listed = await _check_instruments(cold, instruments)
     vault = await _vault(cold, account, signer)
     state = await cold.ask(ClearinghouseState, "clearinghouseState", user=account)
     mode = await _mode(cold, account)
@@ -47,12 +49,13 @@ async def check(cold: ColdPath, instruments: Sequence[Instrument], account: str,
         account_value=_money("clearinghouseState", state.margin_summary.account_value),
         spot_usdc=await _spot_usdc(cold, account) if mode in ONE_PURSE else None,
         budget=await cold.ask(RateLimit, "userRateLimit", user=account),
+        listed=listed,
     )
 
 
-async def _check_instruments(cold: ColdPath, instruments: Sequence[Instrument]) -> None:
-    """Refuse to trade what is listed otherwise than we think: a wrong index trades another coin."""
-    listed = {one.symbol: one for one in instruments_from_meta(await cold.ask(object, "meta"))}
+async def _check_instruments(cold: ColdPath, instruments: Sequence[Instrument]) -> dict[str, Instrument]:
+    """Refuse to trade what is listed otherwise than we think: a wrong index trades another coin. Return the listing."""
+    listed = listing(await cold.ask(object, "meta"))
     for ours in instruments:
         theirs = listed.get(ours.symbol)
         if theirs is None:
@@ -61,6 +64,7 @@ async def _check_instruments(cold: ColdPath, instruments: Sequence[Instrument]) 
             mine, other = getattr(ours, name), getattr(theirs, name)
             if mine != other:
                 raise ConfigInvalid(f"{ours.symbol}.{name}", mine, f"{other}, as the venue lists it")
+    return listed
 
 
 async def _vault(cold: ColdPath, account: str, signer: str) -> str:

@@ -30,7 +30,7 @@ from exchange.hyperliquid.order_questions import OrderQuestions
 from exchange.hyperliquid.order_replies import IN_DOUBT, Outcome, outcomes
 from exchange.hyperliquid.order_track import Ending, Replacement, Track, foreign_track, track_of
 from exchange.hyperliquid.outbox import Outbox, Reply
-from exchange.hyperliquid.requests import Failed
+from exchange.hyperliquid.requests import PROVEN_UNTAKEN, Failed
 from exchange.hyperliquid.telling import Teller
 from exchange.hyperliquid.tolerance import Reader
 from exchange.hyperliquid.wire_actions import (
@@ -45,7 +45,6 @@ from exchange.hyperliquid.wire_actions import (
 
 BATCH_MAX: Final = 39
 """1 + floor(n / 40) is the weight of an action: 39 orders weigh one."""
-PROVEN_UNTAKEN: Final = frozenset({"not_sent", "refused"})
 TOO_MANY_REQUESTS: Final = 429
 Takes = Callable[[Track, Outcome], None]
 T = TypeVar("T")

@@ -145,6 +145,7 @@ class OrderFates:
             price = self._price(track, order.limit_price)
             self.replaced(track, number, track.price if price is None else price, size)
         self.accept(track, number)
+        track.lots = track.lots or size
         if fate is Fate.FILLED:
             self.end(track, Ending(fate, status, size))
         elif fate is Fate.CANCELED:
@@ -189,7 +190,8 @@ class OrderFates:
             fact = structs.replace(fact, client_order_id=track.client_order_id)
         self._teller.tell(fact)
         if track.ended is None:
-            if track.filled_lots >= track.lots and track.replacement is None:
+            # Of another process's order only the venue knows the size.
+            if track.filled_lots >= track.lots > 0 and track.replacement is None:
                 self._close(track, Fate.FILLED)
             else:
                 self._end_if_told(track)

@@ -3,12 +3,15 @@
 Theory of operation (FIELD 4.1). The venue is asked by our name for the order. When it knows it, that is its fate. When
 it does not, the action may still be on its way: a `noop` with the same nonce uses the nonce up, and once that is
 answered ok the action can never run; what the venue still does not know after that was never seen. An action whose
-expiresAfter has passed needs no noop. "duplicate nonce" proves only that some action with it ran: ask again later.
+expiresAfter has passed by the time of the venue's own blocks needs no noop: our clock may step. "duplicate nonce" proves
+that the action is dead or done; it is done, and will show, unless a noop of ours may have used the nonce: then what the
+venue still does not know SHOWN_MS later was never seen.
 
 Laws: nothing here concludes from silence, from the number of questions or from time alone; the question that concludes
 was asked after the proof that the action is dead.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import UNSET
@@ -16,20 +19,21 @@ from msgspec import UNSET
 from domain.events import OrderStatus
 from domain.units import NS_PER_MS
 from exchange.hyperliquid.account_facts import AccountFacts
-from exchange.hyperliquid.codec_orders import NONCE_TOO_LOW, REPORTED, Fate
+from exchange.hyperliquid.codec_orders import DUPLICATE_NONCE, NONCE_TOO_LOW, REPORTED, Fate
 from exchange.hyperliquid.counters import Counters
 from exchange.hyperliquid.order_fates import OrderFates
 from exchange.hyperliquid.order_replies import whole_error
 from exchange.hyperliquid.order_track import Track
 from exchange.hyperliquid.outbox import Outbox, Reply
-from exchange.hyperliquid.requests import Failed
+from exchange.hyperliquid.paging import Page, page_after
+from exchange.hyperliquid.requests import PROVEN_UNTAKEN, Failed
 from exchange.hyperliquid.tolerance import Reader
-from exchange.hyperliquid.wire_account import Fill, OpenOrder, OrderAnswer
+from exchange.hyperliquid.wire_account import Fill, OpenOrder, OrderAnswer, order_status
 from exchange.hyperliquid.wire_actions import NoopAction
 
 STATUS_WEIGHT, LIST_WEIGHT = 2, 20
-EXPIRY_MARGIN_MS: Final = 5_000
-"""By so much the venue's clock may be behind ours, and its answers behind its clock."""
+SHOWN_MS: Final = 5_000
+"""By so much the venue's answers may be behind its blocks."""
 MISSING_FIRST_NS: Final = 500 * NS_PER_MS
 """So long fills may follow the end of their order before they are asked for."""
 MISSING_FETCHES_MAX: Final = 5
@@ -47,9 +51,17 @@ class OrderQuestions:
     """Questions about orders."""
 
     def __init__(
-        self, account: str, fates: OrderFates, facts: AccountFacts, outbox: Outbox, reader: Reader, counters: Counters
+        self,
+        account: str,
+        fates: OrderFates,
+        facts: AccountFacts,
+        outbox: Outbox,
+        reader: Reader,
+        counters: Counters,
+        block_ms: Callable[[], int],
     ) -> None:
-        """Ask for the orders of one account."""
+        """Ask for the orders of one account; block_ms tells the time of the venue's newest block we saw."""
+        self._block_ms = block_ms
         self._account, self._fates, self._facts = account, fates, facts
         self._outbox, self._reader, self._counters = outbox, reader, counters
 
@@ -74,11 +86,20 @@ class OrderQuestions:
             self._ask_status(track, track.venue_order_id)
 
     def _ask_status(self, track: Track, target: str | int) -> None:
-        asked_ms = self._outbox.now_ns // NS_PER_MS
-        body = {"type": "orderStatus", "user": self._account, "oid": target}
-        self._outbox.ask(body, STATUS_WEIGHT, lambda reply: self._on_status(track, target, asked_ms, reply))
+        asked_ms, is_expired = self._outbox.now_ns // NS_PER_MS, self._is_expired(track)
+        self._outbox.ask(
+            order_status(self._account, target),
+            STATUS_WEIGHT,
+            lambda reply: self._on_status(track, target, asked_ms, reply, is_expired=is_expired),
+        )
 
-    def _on_status(self, track: Track, target: str | int, asked_ms: int, reply: Reply) -> None:
+    def _is_expired(self, track: Track) -> bool:
+        """Say whether the placing action is too old for any block to come, and so long that answers show it."""
+        return 0 < track.expires_ms < self._block_ms() - SHOWN_MS
+
+    def _on_status(
+        self, track: Track, target: str | int, asked_ms: int, reply: Reply, *, is_expired: bool = False
+    ) -> None:
         track.is_asking = False
         answer = None if isinstance(reply, Failed) else self._reader.read(reply, OrderAnswer)
         if answer is None or track.ended is not None:
@@ -93,7 +114,7 @@ class OrderQuestions:
             else:
                 self._conclude(track, fate)
         elif answer.status == "unknownOid":
-            self._on_unknown(track, target, asked_ms)
+            self._on_unknown(track, target, asked_ms, is_expired=is_expired)
         else:
             self._counters.malformed += 1
             self._stay_in_doubt(track)
@@ -115,17 +136,16 @@ class OrderQuestions:
         if track.is_asked and fate is Fate.LIVE and track.is_live:
             self._fates.report(track, REPORTED[fate])
 
-    def _on_unknown(self, track: Track, target: str | int, asked_ms: int) -> None:
+    def _on_unknown(self, track: Track, target: str | int, asked_ms: int, *, is_expired: bool) -> None:
         """The venue does not know the order: proof, if its action was dead when we asked."""
         if track.is_accepted or isinstance(target, int) or not track.nonce:
             # It knew the order once, or another process placed it: not knowing it now proves nothing.
             self._stay_in_doubt(track)
             return
-        is_expired = bool(track.expires_ms) and asked_ms > track.expires_ms + EXPIRY_MARGIN_MS
         if is_expired or (track.is_burnt and track.burnt_ms <= asked_ms):
             self._fates.never_seen(track)
         elif track.is_burnt:
-            self.check(track)
+            self._check_when_shown(track)
         else:
             track.is_asking = True
             self._outbox.act(
@@ -138,15 +158,32 @@ class OrderQuestions:
 
     def _on_noop(self, track: Track, reply: Reply) -> None:
         track.is_asking = False
-        if isinstance(reply, Failed):
+        error = None if isinstance(reply, Failed) else whole_error(reply, self._reader)
+        now_ms = self._outbox.now_ns // NS_PER_MS
+        if error == "":
+            # The nonce was free until now: nothing with it ran before.
+            track.is_burnt, track.burnt_ms = True, now_ms
+        elif error is None:
+            track.is_noop_open |= not isinstance(reply, Failed) or reply.kind not in PROVEN_UNTAKEN
+        elif error.startswith(NONCE_TOO_LOW) or (track.is_noop_open and error.startswith(DUPLICATE_NONCE)):
+            # Nothing with it will run any more; what ran before may take a while to show.
+            track.is_burnt, track.burnt_ms = True, track.burnt_ms or now_ms + SHOWN_MS
+        if not track.is_burnt:
             self._stay_in_doubt(track)
-            return
-        error = whole_error(reply, self._reader)
-        if error is None or (error and not error.startswith(NONCE_TOO_LOW)):
-            # A duplicate nonce was used by the order, or by an earlier noop whose answer we lost.
-            self._stay_in_doubt(track)
-            return
-        track.is_burnt, track.burnt_ms = True, self._outbox.now_ns // NS_PER_MS
+        elif track.ended is None:
+            self._check_when_shown(track)
+
+    def _check_when_shown(self, track: Track) -> None:
+        """Ask for an order whose action is dead, once the answer proves what became of it."""
+        wait_ns = track.burnt_ms * NS_PER_MS - self._outbox.now_ns
+        if wait_ns <= 0:
+            self.check(track)
+        elif not track.is_check_due:
+            track.is_check_due = True
+            self._outbox.later(wait_ns, lambda: self._check_due(track))
+
+    def _check_due(self, track: Track) -> None:
+        track.is_check_due = False
         if track.ended is None:
             self.check(track)
 
@@ -171,10 +208,13 @@ class OrderQuestions:
             return
         track.fetches += 1
         since_ms = max((track.nonce or self._outbox.now_ns // NS_PER_MS) - FETCH_OVERLAP_MS, self._facts.begun_ms or 0)
-        body = {"type": "userFillsByTime", "user": self._account, "startTime": since_ms}
-        self._outbox.ask(body, LIST_WEIGHT, lambda reply: self._on_fills(track, reply))
+        self._ask_fills(track, Page(since_ms))
 
-    def _on_fills(self, track: Track, reply: Reply) -> None:
+    def _ask_fills(self, track: Track, page: Page) -> None:
+        body = page.body("userFillsByTime", self._account)
+        self._outbox.ask(body, LIST_WEIGHT, lambda reply: self._on_fills(track, page, reply))
+
+    def _on_fills(self, track: Track, page: Page, reply: Reply) -> None:
         fills = None if isinstance(reply, Failed) else self._reader.read(reply, list[Fill])
         if fills is None:
             track.fetches -= 1
@@ -182,7 +222,10 @@ class OrderQuestions:
             self._facts.take_fills(fills, self._outbox.now_ns, is_fetched=True)
         if track.ending is None or track.ended is not None:
             return
-        if track.fetches >= MISSING_FETCHES_MAX:
+        following = page_after(page, [fill.time for fill in fills or ()])
+        if following is not None:
+            self._ask_fills(track, following)
+        elif track.fetches >= MISSING_FETCHES_MAX:
             self._fates.give_up_waiting(track)
         else:
             self.await_fills(track)

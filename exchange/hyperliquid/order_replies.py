@@ -37,14 +37,14 @@ IN_DOUBT = Outcome()
 
 def outcomes(payload: bytes, count: int, reader: Reader) -> list[Outcome]:
     """Return the outcome for each of the count orders of an action."""
-    reply = reader.read(payload, ActionReply)
+    reply = reader.read(payload, ActionReply, is_hot=True)
     if reply is None:
         return [IN_DOUBT] * count
     if reply.status != "ok":
         text = _text(reply, reader)
         is_open = text is None or is_doubtful(text)
         return [IN_DOUBT if is_open else Outcome(error=text or "refused", is_whole=True)] * count
-    answer = reader.read(bytes(reply.response), StatusesReply)
+    answer = reader.read(bytes(reply.response), StatusesReply, is_hot=True)
     if answer is None or not answer.data.statuses:
         return [IN_DOUBT] * count
     found = [_outcome(status) for status in answer.data.statuses]

@@ -56,7 +56,11 @@ class Track(msgspec.Struct, kw_only=True):
     is_burnt: bool = False
     """The placing action can no longer run: its nonce was used up by our noop, or is too low by now."""
     burnt_ms: int = 0
-    """Our time when that was proven."""
+    """Our time from which on the venue's lists show whether it ran before."""
+    is_check_due: bool = False
+    """A question for it waits for burnt_ms."""
+    is_noop_open: bool = False
+    """A noop of ours may have used the nonce up: its answer was lost."""
     replacement: Replacement | None = None
     ending: Ending | None = None
     fetches: int = 0

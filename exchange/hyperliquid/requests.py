@@ -7,7 +7,7 @@ Laws: every request is answered exactly once from the sender's side, by `Answere
 about the venue: "not_sent" and "refused" are proof that it took nothing, "timeout" and "broken" leave its fate open.
 """
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -16,6 +16,9 @@ from exchange.hyperliquid.wire_actions import TypedAction
 FailureKind = Literal["not_sent", "timeout", "refused", "broken"]
 """not_sent: it never left. timeout: no answer in time. refused: 429 or another 4xx, proven not taken. broken: 5xx, a
 page, garbage, or the connection went after it was sent."""
+
+PROVEN_UNTAKEN: Final = frozenset({"not_sent", "refused"})
+"""Failures that prove that the venue took nothing."""
 
 EXCHANGE_PATH, INFO_PATH = "/exchange", "/info"
 

@@ -7,7 +7,7 @@ back down, signs and writes. One call stack from frame to order: no task and no 
     frame ─► session ─► trader ─► wake ─► driver ─► send, flush ─► limits ─► sign ─► session ─► socket
 
 Laws: a request of the trader is answered exactly once; what the limits refuse was not sent; questions wait in their
-order and not for ever. Nothing secret is kept here: the signer signs and shows its address only.
+order, light ones before lists, and not for ever. Nothing secret is kept here: the signer signs and shows its address only.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from domain.errors import InvariantBroken
 from domain.events import Event
 from domain.units import NS_PER_SECOND
 from exchange.hyperliquid.hashing import address_bytes
-from exchange.hyperliquid.limits import Limits
+from exchange.hyperliquid.limits import LIGHT_WEIGHT_MAX, Limits
 from exchange.hyperliquid.network import Network
 from exchange.hyperliquid.requests import Answered, Ask, Failed, SendAction
 from exchange.hyperliquid.session import Session
@@ -43,13 +43,23 @@ from exchange.hyperliquid.wire import Envelope, encoded
 from exchange.hyperliquid.wire_actions import TypedAction
 from exchange.port import Statement
 
-SOCKET_WEIGHT_MAX = 2
-"""Questions that weigh more have long answers: they go over HTTP, so that no market frame waits behind them."""
-
 QUESTION_WAIT_NS_MAX = 60 * NS_PER_SECOND
 TOO_MANY = 429
+BUDGET_SPENT = b"Too many cumulative requests sent"
+"""The venue's refusal of an action whose address has none left (HYPERLIQUID 3.6)."""
 ROUNDS_MAX = 1_000
 """An answer that leads to a question that is answered at once, and so on: a few rounds, never this many."""
+
+
+class _Questions:
+    """Questions that wait for the limits, in their order, each with the time after which it is given up."""
+
+    __slots__ = ("due_ns", "waiting", "why")
+
+    def __init__(self) -> None:
+        self.waiting: deque[tuple[Ask, int]] = deque()
+        self.due_ns: int | None = None
+        self.why = ""
 
 
 class Switchboard:
@@ -73,19 +83,21 @@ class Switchboard:
         """Facts nobody took yet, each with the account as of it."""
         self.connected, self.synced = asyncio.Event(), asyncio.Event()
         """Set by the first connection with everything subscribed, and by the first whole account."""
-        self.why_waiting = ""
-        """Why the oldest question that waits does; empty when none waits."""
         self.vault = ""
         self._trader, self._session, self._limits, self._signer = trader, session, limits, signer
         self._clock, self._steady, self._wake = clock, steady_clock, wake
-        self._questions: deque[tuple[Ask, int]] = deque()
-        self._question_due_ns: int | None = None
+        self._light, self._lists = _Questions(), _Questions()
         self._kinds: dict[int, str] = {}
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._is_telling = False
+
+    @property
+    def why_waiting(self) -> str:
+        """Why the oldest question that waits does; empty when none waits."""
+        return self._light.why or self._lists.why
 
     def begin(self, group: asyncio.TaskGroup) -> None:
         """Start tasks in this group from now on."""
@@ -103,6 +115,11 @@ class Switchboard:
             self._timer = None
         for task in self._tasks:
             task.cancel()
+
+    def bar(self, symbol: str, detail: str) -> None:
+        """Stop the feed of an instrument for good."""
+        self._trader.bar(symbol, detail, self._clock())
+        self._carry_and_wake()
 
     def flush(self) -> None:
         """Send what was wished; facts that come of it are told after this call."""
@@ -139,10 +156,17 @@ class Switchboard:
         self._session.on_writable(connection, is_writable=is_writable)
 
     def _carry_and_wake(self) -> None:
-        self.carry()
+        self._move()
         self._tell()
+        # After the decision: a timer is nothing an order has to wait for.
+        self._arm()
 
     def carry(self) -> None:
+        """Carry everything, and come back when the next thing is due."""
+        self._move()
+        self._arm()
+
+    def _move(self) -> None:
         """Carry reports, requests and actions between the parts until nobody has anything more."""
         for _ in range(ROUNDS_MAX):
             moved = False
@@ -161,7 +185,6 @@ class Switchboard:
         else:
             raise InvariantBroken(f"the parts of the adapter do not come to rest in {ROUNDS_MAX} rounds")
         self._collect()
-        self._arm()
 
     def _collect(self) -> None:
         """Take the trader's facts, each with the statement as of it."""
@@ -190,45 +213,54 @@ class Switchboard:
         kind = self._kinds.pop(answer.request_id, "")
         if isinstance(answer, Answered):
             self._limits.on_answer(kind, answer.payload, self._steady())
-        elif answer.status == TOO_MANY:
-            self._limits.on_too_many(self._steady())
+            if not kind and BUDGET_SPENT in answer.payload:
+                self._limits.on_budget_spent()
+        else:
+            self._limits.on_unanswered(kind)
+            if answer.status == TOO_MANY:
+                self._limits.on_too_many(self._steady())
         self._trader.on_answer(answer, now_ns)
 
     def _dispatch(self, request: SendAction | Ask) -> None:
         """Sign and send, or say why not; questions may wait."""
         now_ns = self._steady()
         if isinstance(request, Ask):
-            self._questions.append((request, now_ns + QUESTION_WAIT_NS_MAX))
+            line = self._light if request.weight <= LIGHT_WEIGHT_MAX else self._lists
+            line.waiting.append((request, now_ns + QUESTION_WAIT_NS_MAX))
             return
         admission = self._limits.admit_action(request, now_ns)
         if admission.verdict == "go":
             body = self.signed(request.action, request.nonce, request.expires_after_ms)
             self._session.post(request.request_id, "action", body, now_ns)
         else:
-            refused = Failed(request_id=request.request_id, kind="not_sent", detail=admission.why)
+            refused = Failed(request_id=request.request_id, kind="not_sent", detail=admission.why, status=TOO_MANY)
             self._trader.on_answer(refused, self._clock())
 
     def _ask_waiting(self) -> bool:
-        """Send the questions that may go, in their order; say whether anything happened."""
+        """Send the questions that may go, light ones first; say whether anything happened."""
+        return self._ask_line(self._light) | self._ask_line(self._lists)
+
+    def _ask_line(self, line: _Questions) -> bool:
         moved, now_ns = False, self._steady()
-        if self._question_due_ns is not None and now_ns < self._question_due_ns:
+        if line.due_ns is not None and now_ns < line.due_ns:
             return moved
-        self.why_waiting, self._question_due_ns = "", None
-        while self._questions:
-            request, until_ns = self._questions[0]
+        line.why, line.due_ns = "", None
+        while line.waiting:
+            request, until_ns = line.waiting[0]
             admission = self._limits.admit_question(request, now_ns)
             if admission.verdict != "go" and now_ns < until_ns:
-                self.why_waiting = admission.why
-                self._question_due_ns = min(admission.until_ns, until_ns)
+                line.why = admission.why
+                line.due_ns = min(admission.until_ns, until_ns)
                 return moved
-            self._questions.popleft()
+            line.waiting.popleft()
             moved = True
             if admission.verdict != "go":
                 failed = Failed(request_id=request.request_id, kind="not_sent", detail=admission.why)
                 self._trader.on_answer(failed, self._clock())
                 continue
             self._kinds[request.request_id] = str(request.body.get("type", ""))
-            is_long = request.weight > SOCKET_WEIGHT_MAX
+            # Lists have long answers: they go over HTTP, so that no market frame waits behind them.
+            is_long = request.weight > LIGHT_WEIGHT_MAX
             self._session.post(request.request_id, "info", encoded(request.body), now_ns, prefers_http=is_long)
         return moved
 
@@ -280,7 +312,7 @@ class Switchboard:
         if self._group is None:
             return
         now_ns = self._steady()
-        dues = [self._session.next_ts_ns(), self._question_due_ns]
+        dues = [self._session.next_ts_ns(), self._light.due_ns, self._lists.due_ns]
         trader_ns = self._trader.next_ts_ns()
         if trader_ns is not None:
             dues.append(now_ns + max(trader_ns - self._clock(), 0))

@@ -7,7 +7,7 @@ what is to be sent, and hands facts on. The parts: `order_desk` (wishes to actio
 
 Laws: receive times never fall; nothing the venue says raises; a fact is told once, whichever way it came first and
 however often it comes; after a lost connection the feed counts as restored only when the account was proven whole, or
-was shown to the engine as it is.
+was shown to the engine as it is; prices to quote on wait until then.
 """
 
 from collections.abc import Callable, Sequence
@@ -69,7 +69,13 @@ class Trader:
             self._coins, self._account, self._market.oracles, self._teller, self.counters, self._fates.filled
         )
         self._questions = OrderQuestions(
-            self._account, self._fates, self._facts, self._outbox, self._reader, self.counters
+            self._account,
+            self._fates,
+            self._facts,
+            self._outbox,
+            self._reader,
+            self.counters,
+            self._market.block_ms,
         )
         self._desk = OrderDesk(
             self._coins, self._fates, self._questions, self._outbox, self._teller, self._reader, self.counters
@@ -171,10 +177,19 @@ class Trader:
         self._at(now_ns)
         self._is_connected = False
         self._inquiry.mark_gap()
+        self._market.hold()
         if not self._is_lost:
             self._is_lost = True
             now_ns = self._teller.now_ns
             self._teller.tell(FeedLost(ts_event_ns=now_ns, ts_recv_ns=now_ns, symbol="", detail=detail[:200]))
+
+    def bar(self, symbol: str, detail: str, now_ns: int) -> None:
+        """Tell no more prices of an instrument, and that its feed is lost; a second call does nothing."""
+        self._at(now_ns)
+        if self._market.bar(symbol):
+            self.counters.listing_changes += 1
+            now_ns = self._teller.now_ns
+            self._teller.tell(FeedLost(ts_event_ns=now_ns, ts_recv_ns=now_ns, symbol=symbol, detail=detail[:200]))
 
     def next_event(self) -> Event | None:
         """Hand out one fact; `statement` is in step with it."""
@@ -201,16 +216,17 @@ class Trader:
             self._is_lost = False
             now_ns = self._teller.now_ns
             self._teller.tell(FeedRestored(ts_event_ns=now_ns, ts_recv_ns=now_ns, symbol=""))
+            self._market.release(now_ns)
 
     def _await_fills(self, track: Track) -> None:
         self._questions.await_fills(track)
 
     def _on_orders(self, data: bytes, _now_ns: int) -> None:
-        for update in self._reader.read(data, tuple[OrderUpdate, ...]) or ():
+        for update in self._reader.read(data, tuple[OrderUpdate, ...], is_hot=True) or ():
             self._fates.update(update)
 
     def _on_fills(self, data: bytes, now_ns: int) -> None:
-        pushed = self._reader.read(data, FillsPushed)
+        pushed = self._reader.read(data, FillsPushed, is_hot=True)
         if pushed is not None and self._is_ours(pushed.user):
             self._facts.take_fills(pushed.fills, now_ns)
 

@@ -161,6 +161,11 @@ class OrderAnswer(Wire, frozen=True, kw_only=True, gc=False):
     order: OrderRecord | Maybe = UNSET
 
 
+def order_status(account: str, target: int | str) -> dict[str, object]:
+    """Return the question for an order, by its number or our name for it."""
+    return {"type": "orderStatus", "user": account, "oid": target}
+
+
 class OrderUpdate(Wire, frozen=True, kw_only=True, gc=False):
     """One element of `orderUpdates`."""
 

@@ -177,6 +177,10 @@ def test_codec_finds_the_venue_order_of_fills_of_one_time(order: list[int], step
         assert [starts[0] + sum(ends[:at]) for at in range(6)] == starts
 
 
+SEND = {"type": "send", "token": "USDC", "amount": "3.0", "usdcValue": "3.0", "fee": "1.0", "nonce": 1}
+WITH_ID = "USDC:0x6d1e7cde53ba9467b783cb7c530ce054"
+
+
 @pytest.mark.parametrize(
     ("delta", "amount"),
     [
@@ -188,6 +192,14 @@ def test_codec_finds_the_venue_order_of_fills_of_one_time(order: list[int], step
         ({"type": "internalTransfer", "usdc": "3.0", "user": "0x1", "destination": US, "fee": "1.0"}, 300_000_000),
         ({"type": "subAccountTransfer", "usdc": "3.0", "user": "0x1", "destination": US.upper()}, 300_000_000),
         ({"type": "vaultWithdraw", "netWithdrawnUsd": "9.5", "requestedUsd": "10.0"}, 950_000_000),
+        ({**SEND, "user": US, "destination": "0x1", "sourceDex": "", "destinationDex": ""}, -400_000_000),
+        ({**SEND, "user": "0x1", "destination": US, "sourceDex": "", "destinationDex": ""}, 300_000_000),
+        ({**SEND, "user": US, "destination": US, "sourceDex": "spot", "destinationDex": ""}, 300_000_000),
+        ({**SEND, "user": US, "destination": US, "sourceDex": "", "destinationDex": "spot"}, -400_000_000),
+        (
+            {**SEND, "user": "0x1", "destination": US, "sourceDex": "", "destinationDex": "", "token": WITH_ID},
+            300_000_000,
+        ),
     ],
 )
 def test_codec_books_what_moved_cash(delta: dict[str, object], amount: int) -> None:
@@ -195,6 +207,23 @@ def test_codec_books_what_moved_cash(delta: dict[str, object], amount: int) -> N
     fact = transfer_booked(entry, US, NOW)
     assert fact is not None
     assert fact.amount == amount
+
+
+def test_codec_does_not_count_a_send_between_other_purses() -> None:
+    for change in (
+        {"token": "HYPE"},
+        {"sourceDex": "spot", "destinationDex": "spot"},
+        {"destination": "0x2", "user": "0x1"},
+    ):
+        delta = {**SEND, "user": US, "destination": US, "sourceDex": "spot", "destinationDex": "", **change}
+        assert transfer_booked(LedgerEntry(time=TIME, hash="0x1", delta=delta), US, NOW) is None
+
+
+def test_codec_takes_the_fee_of_a_fill_whole() -> None:
+    # The builder's part is inside the fee, a rebate is a negative one, and noise is rounded away.
+    assert order_filled(fill(fee="0.0375", builderFee="0.01"), COINS, US, NOW).fee == 3_750_000
+    assert order_filled(fill(fee="-0.000311"), COINS, US, NOW).fee == -31_100
+    assert order_filled(fill(fee="0.12000000000000001"), COINS, US, NOW).fee == 12_000_000
 
 
 def test_codec_books_nothing_for_what_moves_other_things_and_does_not_guess() -> None:

@@ -28,6 +28,7 @@ from domain.events import (
 )
 from domain.order import Side, TimeInForce
 from exchange.hyperliquid.requests import Ask, SendAction
+from exchange.hyperliquid.trader import TraderSettings
 from tests.exchange.trader_line import Line, only
 
 PICK = st.integers(0, 50)
@@ -45,9 +46,11 @@ def is_end(fact: Event) -> bool:
 class TraderMachine(RuleBasedStateMachine):
     """One trader, one venue, and everything that goes wrong between them."""
 
+    expires_after_ms = 15_000
+
     def __init__(self) -> None:
         super().__init__()
-        self.line = Line()
+        self.line = Line(TraderSettings(expires_after_ms=self.expires_after_ms))
         self.orders: list[PlaceOrder] = []
         self.replacing: set[str] = set()
         self.out: list[SendAction | Ask] = []
@@ -234,6 +237,13 @@ class TraderMachine(RuleBasedStateMachine):
         """Let money come."""
         self.line.venue.deposit(5 * 10**8)
 
+    @precondition(lambda self: self.is_up)
+    @rule()
+    def block(self) -> None:
+        """Let the venue's time be seen."""
+        self.line.book()
+        self.flush()
+
     @rule(lots=st.sampled_from((0, 40, 400)))
     def offer(self, lots: int) -> None:
         """Let there be something to take."""
@@ -341,7 +351,13 @@ class TraderMachine(RuleBasedStateMachine):
         return round(float(text) * 10_000)
 
 
-TraderMachine.TestCase.settings = settings(
-    max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
-)
+class EndlessMachine(TraderMachine):
+    """The same with actions that never expire: only noops prove."""
+
+    expires_after_ms = 0
+
+
+HOW = settings(max_examples=150, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck))
+TraderMachine.TestCase.settings = EndlessMachine.TestCase.settings = HOW
 TestTraderLaws = TraderMachine.TestCase
+TestTraderLawsWithoutExpiry = EndlessMachine.TestCase

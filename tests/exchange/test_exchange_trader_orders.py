@@ -293,8 +293,9 @@ def test_trader_takes_the_expiry_of_an_action_as_proof() -> None:
     line.fail(request, "timeout")
     line.venue.nonces.add(request.nonce)
     line.wait(15_000 + 5_000 + 10)
+    line.book()
     line.trader.send(line.query(order))
-    (fact,) = line.run()
+    (fact,) = only(line.run(), OrderStatusReported)
     assert isinstance(fact, OrderStatusReported)
     assert fact.status is OrderStatus.NEVER_SEEN
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from domain.order import Side, TimeInForce
 from domain.units import MONEY_UNIT
+from exchange.orderbook.book import VisibleBook
 from exchange.simulated.records import Grouping, Terms, Trigger
 from exchange.simulated.settings import FULL_RULES, QueueModel, Rules
 from tests.exchange.exchange_builders import BID, TICK, at, book, mark, top, trade
@@ -114,6 +115,14 @@ def check_lines(house) -> None:
         ranks = [(-one.price * side, one.venue_order_id) for one in line if one.trigger is None]
         assert ranks == sorted(ranks)
         assert [-one.price * side for one in line] == sorted(-one.price * side for one in line)
+        levels = defaultdict(lambda: [0, 0])
+        for one in line:
+            levels[one.price][0] += one.leaves
+            levels[one.price][1] += 1
+        shown = [(price, *levels[price]) for price in sorted(levels, reverse=side > 0)]
+        market.book, seen = VisibleBook(), market.book
+        assert market.levels(side, 1_000) == shown
+        market.book = seen
         for account in house.venue.accounts.values():
             sums = account.open_buys if side > 0 else account.open_sells
             own = [one for one in line if one.account is account]

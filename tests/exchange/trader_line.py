@@ -3,6 +3,8 @@
 from itertools import count
 from typing import TypeVar
 
+import msgspec
+
 from domain.commands import CancelOrder, PlaceOrder, QueryAccount, QueryOrder, ReplaceOrder, VenueCommand
 from domain.events import Event
 from domain.identifiers import ClientOrderId
@@ -66,6 +68,12 @@ class Line:
         pushes, self.venue.pushes = self.venue.pushes, []
         for channel, data in pushes:
             self.trader.on_push(channel, data, self.now)
+
+    def book(self, price: int = 2_000) -> None:
+        """Let a book of ETH around a price arrive, as of the venue's newest block."""
+        levels = [[{"px": f"{price + at}.0", "sz": "1.0", "n": 1}] for at in (0, 1)]
+        data = msgspec.json.encode({"coin": "ETH", "time": self.venue.now_ms, "levels": levels})
+        self.trader.on_push("l2Book", data, self.now)
 
     def run(self, ms: int = 2_000) -> list[Event]:
         """Let everything arrive, in both directions, for some time; return the facts."""
