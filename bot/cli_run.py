@@ -173,7 +173,7 @@ def _watched(bot: "Bot", stack: ExitStack, *, as_json: bool) -> Any:
 
     console = Console(stderr=True)
     if console.is_terminal and not console.is_dumb_terminal and not as_json:
-        view = live_view(bot.status)
+        view = live_view(bot.status, f"hat, on {bot.place}")
         # On the alternate screen a resized window leaves no debris behind.
         stack.enter_context(
             Live(get_renderable=view, console=console, refresh_per_second=LIVE_REFRESHES_PER_SECOND, screen=True)

@@ -16,7 +16,11 @@ MarketOption = Annotated[
     ),
 ]
 CoinsOption = Annotated[
-    str, typer.Option(metavar="LIST", help="What is listed, e.g. BTC,ETH,SOL; their order gives the asset ids.")
+    str,
+    typer.Option(
+        metavar="LIST",
+        help="What is listed, in the order of the asset ids; default: BTC,ETH,SOL, or all that was recorded.",
+    ),
 ]
 AccountsOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="accounts.toml: who has money when the venue opens.")
@@ -52,7 +56,7 @@ def venue(
     port: Annotated[int, typer.Option(help="Port of HTTP, WebSocket and /metrics; 0 takes a free one.")] = 3001,
     host: Annotated[str, typer.Option(help="Address to listen on; loopback unless told.")] = "127.0.0.1",
     market: MarketOption = "synthetic",
-    coins: CoinsOption = "BTC,ETH,SOL",
+    coins: CoinsOption = "",
     speed: SpeedOption = "1",
     seed: Annotated[int, typer.Option(help="Seed of the market, of misfortune and of the demo account.")] = 1,
     accounts: AccountsOption = None,
@@ -93,13 +97,16 @@ def venue(
         misfortune=misfortune,
         log=log,
         limits=limits,
-        trusted=trust.lower(),
+        trusted=trust,
         for_ns=parse_duration(for_) if for_ else None,
     )
 
     def ready(shape: dict[str, str]) -> None:
         if demo or as_json:
             print_json(shape)
-        typer.echo(f"hat venue: {shape['url']}, market {market}, Ctrl-C closes it", err=True)
+        say(f"{shape['url']}, market {market}, Ctrl-C closes it")
 
-    serve(wishes, now_ns, ready)
+    def say(text: str) -> None:
+        typer.echo(f"hat venue: {text}", err=True)
+
+    serve(wishes, now_ns, ready, say)

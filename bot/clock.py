@@ -17,8 +17,7 @@ def now_ns() -> int:
     """Return wall-clock time in nanoseconds since 1970 (UTC), never less than before."""
     steady_ns = time.perf_counter_ns()
     ahead_ns = time.time_ns() - steady_ns
-    if ahead_ns > _Wall.ahead_ns:
-        _Wall.ahead_ns = ahead_ns
+    _Wall.ahead_ns = max(_Wall.ahead_ns, ahead_ns)
     return steady_ns + _Wall.ahead_ns
 
 

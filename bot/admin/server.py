@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from socketserver import TCPServer
 from threading import Thread
 from typing import Any, ClassVar
@@ -19,6 +18,7 @@ import msgspec
 
 from domain.errors import ConfigInvalid
 from monitoring.health import Health, Status
+from monitoring.loopback import is_loopback, names_loopback
 
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
@@ -106,7 +106,7 @@ class AdminHttp(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], pages: AdminPages) -> None:
         """Bind and listen; raises OSError when that is not possible."""
         self.pages = pages
-        self._is_loopback = _is_loopback(address[0])
+        self._is_loopback = is_loopback(address[0])
         super().__init__(address, AdminRequest)
 
     def server_bind(self) -> None:
@@ -116,7 +116,7 @@ class AdminHttp(ThreadingHTTPServer):
 
     def is_local(self, host: str) -> bool:
         """Say whether a Host header may be answered."""
-        return not self._is_loopback or _is_loopback(urlsplit(f"//{host}").hostname or "")
+        return not self._is_loopback or names_loopback(host)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Report a page that raised, without a traceback on the terminal; a client that left is no error."""
@@ -162,12 +162,3 @@ class AdminServer:
             self._http.shutdown()
             self._thread.join()
         self._http.server_close()
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

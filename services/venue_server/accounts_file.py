@@ -18,7 +18,6 @@ import tomllib
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -86,17 +85,18 @@ def read_accounts(path: Path) -> tuple[OpeningAccount, ...]:
 def _opening(number: int, entry: AccountEntry) -> OpeningAccount:
     place = f"account[{number}]"
     return OpeningAccount(
-        address=_address(f"{place}.address", entry.address),
+        address=address_of(f"{place}.address", entry.address),
         usdc=_money(f"{place}.usdc", entry.usdc),
         spot_usdc=_money(f"{place}.spot_usdc", entry.spot_usdc),
         name=entry.name,
         agents=tuple(
-            AgentEntry(address=_address(f"{place}.agent.address", one.address), name=one.name) for one in entry.agent
+            AgentEntry(address=address_of(f"{place}.agent.address", one.address), name=one.name) for one in entry.agent
         ),
     )
 
 
-def _address(key: str, text: str) -> str:
+def address_of(key: str, text: str) -> str:
+    """Return an address in lower case. Raises: ConfigInvalid naming the key when it is none."""
     if not ADDRESS.fullmatch(text):
         raise ConfigInvalid(key, text[:60], "an address: 0x and 40 hex digits")
     return text.lower()
@@ -115,8 +115,3 @@ def _money(key: str, text: str) -> Money:
 def demo_key(seed: int) -> bytes:
     """Return the secret key of the demo account: known to everybody who knows the seed, and worth nothing elsewhere."""
     return sha256(b"hat venue demo account %d" % seed).digest()
-
-
-def shape_of(account: OpeningAccount) -> dict[str, Any]:
-    """Return an account as people read it."""
-    return {"address": account.address, "usdc": format_money(account.usdc), "name": account.name}

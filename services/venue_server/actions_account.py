@@ -5,7 +5,7 @@ Source: HYPERLIQUID 3.3, 3.5, 3.6.
 
 from msgspec import UNSET
 
-from domain.units import MICRO_USDC, NS_PER_MS, parse_rate
+from domain.units import MICRO_USDC, MONEY_UNIT, NS_PER_MS, parse_rate
 from exchange.hyperliquid.wire_actions import (
     CreateSubAccountAction,
     RegisterReferrerAction,
@@ -37,6 +37,8 @@ USDC_TOKENS = ("USDC", "USDC:0x6d1e7cde53ba9467b783cb7c530ce054")
 NAME_CHARS_MAX = 16
 CODE_CHARS_MAX = 20
 MICRO_END = 10**24
+REFERRED_VOLUME = 25_000_000 * MONEY_UNIT
+"""The volume of a referred account that is cheaper. Source: HYPERLIQUID 8."""
 
 
 def told(text: str) -> Answer:
@@ -111,6 +113,7 @@ class AccountActions:
         if entry.person.referrer:
             return refused(texts.REFERRER_SET)
         entry.person.referrer = owner
+        entry.account.referred_until = REFERRED_VOLUME
         self._registry.people[owner].referred.append(entry.person.address)
         return done(DEFAULT)
 
@@ -135,7 +138,7 @@ class AccountActions:
         if len(master.sub_accounts) >= SUB_ACCOUNTS_MAX:
             return refused(texts.TOO_MANY_SUB_ACCOUNTS)
         person = self._registry.open_sub_account(master, action.name)
-        self._venue.open_account(person.address)
+        self._venue.open_account(person.address).pool = master.address
         return done(data_reply("createSubAccount", person.address))
 
     def sub_account_transfer(self, entry: Entry, action: SubAccountTransferAction, now_ns: int) -> Answer:

@@ -4,7 +4,6 @@ Laws: one status for each order of a batch, in its order, or one alone when the 
 at the book; errors about one order end in ` asset=N` (HYPERLIQUID 3.2, 3.3, 3.5, 3.6).
 """
 
-from collections.abc import Sequence
 
 from msgspec import UNSET
 
@@ -19,15 +18,14 @@ from exchange.hyperliquid.wire_actions import (
     Status,
 )
 from exchange.simulated import refusals
-from exchange.simulated.records import Grouping, OrderResult, Terms
+from exchange.simulated.records import Grouping, OrderResult, Surcharge, Terms
 from exchange.simulated.venue import Venue
 from services.venue_server import texts
 from services.venue_server.answer import Answer
-from services.venue_server.builder_fees import BuilderFees
 from services.venue_server.conditions import Conditions
 from services.venue_server.counter_settings import OpenQuestions
 from services.venue_server.gate import Entry
-from services.venue_server.order_terms import status_of, terms_of
+from services.venue_server.order_terms import status_of, surcharge_of, terms_of
 from services.venue_server.replies import DEFAULT, data_reply, done, refused, statuses_reply
 from services.venue_server.wire_other_actions import TwapCancel, TwapOrder
 
@@ -35,12 +33,9 @@ from services.venue_server.wire_other_actions import TwapCancel, TwapOrder
 class OrderActions:
     """Carries out what is asked about orders."""
 
-    def __init__(
-        self, venue: Venue, builder_fees: BuilderFees, questions: OpenQuestions, conditions: Conditions
-    ) -> None:
+    def __init__(self, venue: Venue, questions: OpenQuestions, conditions: Conditions) -> None:
         """Know the venue and the number of each coin."""
         self._venue = venue
-        self._builder_fees = builder_fees
         self._questions = questions
         self._conditions = conditions
         self.symbols = {market.instrument.asset_id: symbol for symbol, market in venue.markets.items()}
@@ -49,42 +44,30 @@ class OrderActions:
         """Place the orders of an action."""
         text = self._action_objection(entry, action, now_ns)
         if text:
-            return self._one_for_all(text)
+            return self._one_for_all(text, entry.batch)
         per_order = self._objections(entry, action, now_ns)
         wanted: list[Terms] = []
+        surcharge = surcharge_of(action)
         for index, order in enumerate(action.orders):
-            terms = self._terms(order)
+            terms = self._terms(order, surcharge)
             if isinstance(terms, Terms):
                 if not per_order[index]:
                     wanted.append(terms)
             elif terms != refusals.INVALID_TICK or action.grouping != Grouping.NONE:
-                return self._one_for_all(terms)
+                return self._one_for_all(terms, entry.batch)
             else:
                 per_order[index] = per_order[index] or terms
-        results = self._placed(entry, action, wanted, now_ns) if wanted else []
+        grouping = Grouping(action.grouping) if isinstance(action.grouping, str) else Grouping.NONE
+        results = self._venue.place(entry.account, wanted, grouping, now_ns) if wanted else []
         if len(results) == 1 and results[0].is_batch:
             refusal = results[0].refusal
-            return self._one_for_all(refusal.text if refusal is not None else refusals.EMPTY_BATCH)
+            return self._one_for_all(refusal.text if refusal is not None else refusals.EMPTY_BATCH, entry.batch)
         left = iter(results)
         statuses = [
             self._error(text, order.asset) if text else self._status(next(left), order.asset)
             for order, text in zip(action.orders, per_order, strict=True)
         ]
         return done(statuses_reply("order", statuses), entry.batch)
-
-    def _placed(self, entry: Entry, action: PlaceAction, wanted: Sequence[Terms], now_ns: int) -> list[OrderResult]:
-        """Hand orders to the venue, and remember what they owe a builder."""
-        grouping = Grouping(action.grouping) if isinstance(action.grouping, str) else Grouping.NONE
-        builder = action.builder
-        if builder is UNSET or not builder.fee_tenths_bp:
-            return self._venue.place(entry.account, wanted, grouping, now_ns)
-        self._builder_fees.expect(entry.account)
-        results = self._venue.place(entry.account, wanted, grouping, now_ns)
-        for result in results:
-            if result.order is not None and result.refusal is None:
-                self._builder_fees.watch(entry.account, result.order, builder.address.lower(), builder.fee_tenths_bp)
-        self._builder_fees.settle(now_ns)
-        return results
 
     def _action_objection(self, entry: Entry, action: PlaceAction, now_ns: int) -> str:
         """Return what speaks against the whole action, whatever its orders say."""
@@ -119,7 +102,7 @@ class OrderActions:
             refusal = self._venue.cancel(entry.account, symbol, target, now_ns)
             statuses.append("success" if refusal is None else self._error(refusal.text, cancel.asset))
         if not statuses:
-            return self._one_for_all(refusals.EMPTY_BATCH, kind="cancel")
+            return self._one_for_all(refusals.EMPTY_BATCH, 0, kind="cancel")
         return done(statuses_reply("cancel", statuses), entry.batch)
 
     def modify(self, entry: Entry, action: ModifyAction, now_ns: int) -> Answer:
@@ -136,7 +119,7 @@ class OrderActions:
     def batch_modify(self, entry: Entry, action: BatchModifyAction, now_ns: int) -> Answer:
         """Replace orders."""
         if not action.modifies:
-            return self._one_for_all(refusals.EMPTY_BATCH)
+            return self._one_for_all(refusals.EMPTY_BATCH, 0)
         statuses = []
         for one in action.modifies:
             always_place = one.always_place is True or action.always_place is True
@@ -171,8 +154,8 @@ class OrderActions:
         """Refuse to cancel a TWAP order: there is none."""
         return done(data_reply("twapCancel", {"status": {"error": texts.TWAP_GONE}}))
 
-    def _terms(self, order: OrderTerms) -> Terms | str:
-        return terms_of(order, self._venue.markets[self.symbols[order.asset]].instrument)
+    def _terms(self, order: OrderTerms, surcharge: Surcharge | None = None) -> Terms | str:
+        return terms_of(order, self._venue.markets[self.symbols[order.asset]].instrument, surcharge)
 
     def _status(self, result: OrderResult, asset: int) -> Status | str:
         """Return what became of one order."""
@@ -185,8 +168,8 @@ class OrderActions:
         return Status(error=f"{text} asset={asset}" if self._questions.appends_asset else text)
 
     @staticmethod
-    def _one_for_all(text: str, kind: str = "order") -> Answer:
-        return done(statuses_reply(kind, [Status(error=text)]))
+    def _one_for_all(text: str, batch: int, kind: str = "order") -> Answer:
+        return done(statuses_reply(kind, [Status(error=text)]), batch)
 
 
 def _is_post_only(order: OrderTerms) -> bool:

@@ -1,95 +1,51 @@
 """The doors: one aiohttp application for HTTP and sockets, and the clockwork that keeps the venue moving.
 
 Theory of operation. Requests are handled where they arrive; a pacer brings the venue up to the wall clock every block
-and sends what it caused. Each socket has its own line of frames and its own writer, so a slow reader delays nobody;
-one that lets its line grow beyond LINE_FRAMES_MAX is closed.
+and sends what it caused. Each socket has its own line of frames and its own writer, so a slow reader delays nobody.
 
-Laws: nothing here decides anything about trading; the answer to a post leaves before the pushes that it caused.
+Laws: nothing here decides anything about trading; the answer to a request leaves before the pushes that it caused; on
+loopback only requests that name a loopback host are answered; a broken law of the venue, or market data that cannot
+be read any further, ends it.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.http_exceptions import HttpProcessingError
 
+from domain.errors import ConfigInvalid, HouseError
 from domain.units import NS_PER_MS, NS_PER_SECOND
+from monitoring.loopback import is_loopback, names_loopback
 from services.venue_server.answer import TEXT, Answer
-from services.venue_server.fate import LineFate
 from services.venue_server.hall import EXCHANGE, INFO, Hall, Handled
+from services.venue_server.line import CLOSE_SECONDS, Line
 from services.venue_server.request_log import RequestLog
 from services.venue_server.venue_metrics import OTHER, VenueMetrics
 
 BODY_BYTES_MAX = 2**20
-LINE_FRAMES_MAX = 50_000
-CLOSE_SECONDS = 2.0
+PORT_MAX = 65_535
 TEXT_BYTES_MAX = 200
 KIND_CHARS_MAX = 40
 
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Line:
-    """One socket: what waits to be sent, and when something was sent last."""
+def is_ours(record: logging.LogRecord) -> bool:
+    """Say whether what aiohttp reports is our fault: a visitor that left or sent no HTTP is none."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ConnectionError | HttpProcessingError))
 
-    def __init__(self, socket: web.WebSocketResponse, now_ns: int) -> None:
-        """Start with nothing waiting."""
-        self.socket = socket
-        self.sent_ns = now_ns
-        self.stalled_until_ns = 0
-        self.is_dropped = False
-        self._waiting: deque[bytes] = deque()
-        self._woken = asyncio.Event()
 
-    def put(self, frames: list[bytes]) -> None:
-        """Queue frames."""
-        if frames:
-            self._waiting.extend(frames)
-            self._woken.set()
-            if len(self._waiting) > LINE_FRAMES_MAX:
-                self.drop()
-
-    def drop(self) -> None:
-        """Let the writer end this socket without a farewell."""
-        self.is_dropped = True
-        self._woken.set()
-
-    def suffer(self, fate: LineFate) -> None:
-        """Take what misfortune has in store."""
-        self.stalled_until_ns = max(self.stalled_until_ns, fate.stalled_until_ns)
-        if fate.is_dropped:
-            self.drop()
-
-    async def write(self, clock: Callable[[], int]) -> None:
-        """Send what waits, until the socket is closed or dropped."""
-        while not self.socket.closed:
-            await self._woken.wait()
-            self._woken.clear()
-            while self._waiting and not self.is_dropped:
-                now_ns = clock()
-                if self.stalled_until_ns > now_ns:
-                    await asyncio.sleep((self.stalled_until_ns - now_ns) / NS_PER_SECOND)
-                    continue
-                try:
-                    await self.socket.send_str(self._waiting.popleft().decode())
-                except ConnectionError:
-                    return
-                self.sent_ns = now_ns
-            if self.is_dropped:
-                self.sever()
-                return
-
-    def sever(self) -> None:
-        """Cut the connection as a broken line does: no closing frame."""
-        transport = self.socket._req.transport if self.socket._req is not None else None  # noqa: SLF001
-        if transport is not None:
-            transport.abort()
+FAULTS = logging.getLogger("hat.venue")
+FAULTS.addFilter(is_ours)
 
 
 class VenueApp:
-    """The server's doors around one hall."""
+    """The server's doors around one hall. `stop` ends it."""
 
     def __init__(
         self,
@@ -102,24 +58,22 @@ class VenueApp:
         log: RequestLog | None = None,
         pages: dict[str, Page] | None = None,
     ) -> None:
-        """Know the hall. idle_ns_max: a socket to which nothing was sent for so long is closed (0: never)."""
+        """Know the hall. clock: the wall's. idle_ns_max: a socket to which nothing was sent for so long is closed."""
+        self.stop = asyncio.Event()
         self._hall = hall
-        self._wall = clock
+        self._clock = clock
         self._block_ns = block_ns
         self._idle_ns_max = idle_ns_max
         self._lines: dict[int, Line] = {}
         self._is_flushing = False
+        self._broken: HouseError | None = None
         self._metrics = metrics or VenueMetrics()
         self._log = log or RequestLog(None)
         self._pages = pages or {}
 
-    def _clock(self) -> int:
-        """Return the venue's time: the wall's, moved by what misfortune has set."""
-        return self._wall() + self._hall.misfortune.skew_ns
-
-    def application(self) -> web.Application:
-        """Return the aiohttp application."""
-        app = web.Application(client_max_size=BODY_BYTES_MAX)
+    def application(self, *, only_loopback: bool = True) -> web.Application:
+        """Return the aiohttp application. only_loopback: whether requests that name another host are refused."""
+        app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[loopback_only] if only_loopback else ())
         app.router.add_post(EXCHANGE, self._request)
         app.router.add_post(INFO, self._request)
         app.router.add_get("/ws", self._socket)
@@ -127,46 +81,64 @@ class VenueApp:
             app.router.add_route("*", path, page)
         return app
 
-    async def run(self, host: str, port: int, ready: Callable[[str], None], stop: asyncio.Event) -> None:
-        """Serve until stop is set; ready is told the URL. Raises: OSError when the port cannot be had."""
+    async def run(self, host: str, port: int, ready: Callable[[str], None]) -> None:
+        """Serve until `stop` is set; ready is told the URL.
+
+        Raises: ConfigInvalid when the port cannot be had; what the market data or a broken law raised.
+        """
+        if not 0 <= port <= PORT_MAX:
+            raise ConfigInvalid("--port", port, f"0 to {PORT_MAX}")
+        app = self.application(only_loopback=is_loopback(host))
         runner = web.AppRunner(
-            self.application(), access_log=None, handle_signals=False, shutdown_timeout=CLOSE_SECONDS
+            app, access_log=None, logger=FAULTS, handle_signals=False, shutdown_timeout=CLOSE_SECONDS
         )
         await runner.setup()
         try:
-            site = web.TCPSite(runner, host, port, backlog=1024)
-            await site.start()
+            try:
+                await web.TCPSite(runner, host, port, backlog=1024).start()
+            except OSError as error:
+                expected = (
+                    f"a free address ({error.strerror or error}); choose another with --port, 0 takes any free one"
+                )
+                raise ConfigInvalid("--port", f"{host}:{port}", expected) from None
             bound = runner.addresses[0]
-            ready(f"http://{bound[0]}:{bound[1]}")
-            await self._pace(stop)
+            ready(f"http://[{bound[0]}]:{bound[1]}" if ":" in bound[0] else f"http://{bound[0]}:{bound[1]}")
+            await self._pace()
         finally:
-            for line in list(self._lines.values()):
-                line.drop()
+            self.stop.set()
+            for line in self._lines.values():
+                line.close(WSCloseCode.GOING_AWAY, b"")
             await runner.cleanup()
+        if self._broken is not None:
+            raise self._broken
 
-    async def _pace(self, stop: asyncio.Event) -> None:
+    async def _pace(self) -> None:
         """Bring the venue up to the clock every block, send what it caused, close idle sockets."""
-        while not stop.is_set():
-            now_ns = self._clock()
-            self._hall.advance(now_ns)
+        while not self.stop.is_set():
             self._flush()
             self._log.flush()
+            now_ns = self._clock()
             for connection, fate in self._hall.fates_of_lines(now_ns).items():
                 if connection in self._lines:
                     self._lines[connection].suffer(fate)
             for line in self._lines.values():
-                if self._idle_ns_max and now_ns - line.sent_ns > self._idle_ns_max:
-                    line.drop()
-            try:
-                async with asyncio.timeout(self._block_ns / NS_PER_SECOND):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+                if now_ns - line.sent_ns > self._idle_ns_max:
+                    # The venue's own words, as its clients have logged them.
+                    line.close(WSCloseCode.OK, b"Inactive")
+            await self._pause(self._block_ns)
+
+    async def _pause(self, length_ns: int) -> None:
+        """Wait, unless the venue closes."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(length_ns / NS_PER_SECOND):
+                await self.stop.wait()
 
     def _flush(self) -> None:
-        """Hand every socket its pushes."""
+        """Bring the venue up to the clock and hand every socket its pushes."""
         self._is_flushing = False
-        for connection, frame in self._hall.take_pushes(self._clock()):
+        with self._watched():
+            pushes = self._hall.take_pushes(self._clock())
+        for connection, frame in pushes:
             line = self._lines.get(connection)
             if line is not None:
                 line.put([frame])
@@ -177,19 +149,29 @@ class VenueApp:
             self._is_flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
 
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """End the venue when a law or its market data is broken: what it said afterwards could not be trusted."""
+        try:
+            yield
+        except HouseError as broken:
+            self._broken = broken
+            self.stop.set()
+            raise
+
     async def _request(self, request: web.Request) -> web.StreamResponse:
         """Handle POST /info and POST /exchange."""
         body = await request.read()
-        now_ns = self._clock()
         fate = self._hall.fate_of(request.path)
         if fate.wait_ns:
-            await asyncio.sleep(fate.wait_ns / NS_PER_SECOND)
-            now_ns = self._clock()
-        handled = self._hall.handle(request.path, body, request.remote or "", fate, now_ns)
+            await self._pause(fate.wait_ns)
+        now_ns = self._clock()
+        with self._watched():
+            handled = self._hall.handle(request.path, body, request.remote or "", fate, now_ns)
         self._note(request, body, handled, now_ns)
         self._flush_soon()
         if handled.late_ns:
-            await asyncio.sleep(handled.late_ns / NS_PER_SECOND)
+            await self._pause(handled.late_ns)
         if handled.answer is None:
             if request.transport is not None:
                 request.transport.abort()
@@ -198,9 +180,12 @@ class VenueApp:
 
     def _note(self, request: web.Request, body: bytes, handled: Handled, now_ns: int) -> None:
         """Count one request and write its line."""
-        kind, outcome = kind_of(body), outcome_of(handled.answer)
-        took_ns = self._clock() - now_ns
+        answer, took_ns = handled.answer, self._clock() - now_ns
+        kind, outcome = kind_of(body), outcome_of(answer)
         self._metrics.take(request.path, kind, outcome, took_ns / NS_PER_SECOND)
+        if not self._log.is_open:
+            return
+        said = answer.body[:TEXT_BYTES_MAX].decode(errors="replace") if answer is not None and outcome != "ok" else ""
         self._log.record(
             {
                 "time_ms": now_ns // NS_PER_MS,
@@ -209,30 +194,30 @@ class VenueApp:
                 "type": kind,
                 "outcome": outcome,
                 "took_us": took_ns // 1_000,
-                "weight": handled.answer.weight if handled.answer is not None else 0,
-                "answer": handled.answer.body[:TEXT_BYTES_MAX].decode(errors="replace")
-                if outcome != "ok" and handled.answer
-                else "",
+                "weight": answer.weight if answer is not None else 0,
+                "answer": said,
             }
         )
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         """Handle GET /ws."""
-        socket = web.WebSocketResponse(max_msg_size=BODY_BYTES_MAX, compress=False)
-        if not socket.can_prepare(request):
-            return web.Response(status=HTTPStatus.UPGRADE_REQUIRED, text="expected a WebSocket handshake")
+        socket = web.WebSocketResponse(max_msg_size=BODY_BYTES_MAX, compress=False, timeout=CLOSE_SECONDS / 2)
+        transport = request.transport
+        if transport is None or not socket.can_prepare(request):
+            return text_page("expected a WebSocket handshake", HTTPStatus.UPGRADE_REQUIRED)
         opened = self._hall.connect(request.remote or "", self._clock())
         if opened is None:
             return response_of(Answer(status=HTTPStatus.TOO_MANY_REQUESTS))
         connection, greeting = opened
         try:
             await socket.prepare(request)
-            line = self._lines[connection] = Line(socket, self._clock())
+            line = self._lines[connection] = Line(socket, transport, self._clock())
             line.put(greeting)
             async with asyncio.TaskGroup() as group:
                 writing = group.create_task(line.write(self._clock))
                 await self._read(connection, line)
-                writing.cancel()
+                if not line.says_farewell:
+                    writing.cancel()
         finally:
             self._lines.pop(connection, None)
             self._hall.disconnect(connection)
@@ -241,11 +226,20 @@ class VenueApp:
     async def _read(self, connection: int, line: Line) -> None:
         """Take frames until the socket is closed."""
         async for message in line.socket:
-            if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY} or line.is_dropped:
+            if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY} or line.is_ended:
                 return
             frame = message.data.encode() if message.type is WSMsgType.TEXT else message.data
-            line.put(self._hall.receive(connection, frame, self._clock()))
+            with self._watched():
+                line.put(self._hall.receive(connection, frame, self._clock()))
             self._flush()
+
+
+@web.middleware
+async def loopback_only(request: web.Request, handler: Page) -> web.StreamResponse:
+    """Refuse a request that names another host: it comes from a web page that made its name mean this machine."""
+    if not names_loopback(request.host):
+        return text_page("this address answers requests for a loopback host only\n", HTTPStatus.FORBIDDEN)
+    return await handler(request)
 
 
 class _Typed(msgspec.Struct):

@@ -17,7 +17,6 @@ from services.venue_server.actions_orders import OrderActions
 from services.venue_server.actions_user import UserActions
 from services.venue_server.address_limits import AddressLimits
 from services.venue_server.answer import Answer
-from services.venue_server.builder_fees import BuilderFees
 from services.venue_server.conditions import CALM, Conditions
 from services.venue_server.counter_settings import CounterSettings
 from services.venue_server.gate import Gate
@@ -42,8 +41,7 @@ class Counter:
         self.limits = AddressLimits(is_on=settings.limits_on)
         self.purse = Purse(venue, registry)
         self.gate = Gate(venue, registry, self.limits, settings)
-        self._builder_fees = BuilderFees(venue, self.purse)
-        orders = OrderActions(venue, self._builder_fees, settings.open_questions, conditions)
+        orders = OrderActions(venue, settings.open_questions, conditions)
         account = AccountActions(venue, registry, self.purse, self.limits, settings, orders.symbols)
         self._user = UserActions(venue, registry, self.purse, self.gate.nonces, settings)
         self._actions = Actions(orders, account, self._user)
@@ -53,12 +51,7 @@ class Counter:
         entry = self.gate.admit(body, now_ns, claimed)
         if isinstance(entry, Answer):
             return entry
-        self._builder_fees.settle(now_ns)
         return self._actions.carry_out(entry, now_ns)
-
-    def settle(self, now_ns: int) -> None:
-        """Charge what builders earned since the last time."""
-        self._builder_fees.settle(now_ns)
 
     def open_account(self, address: str, cash: int, spot: int = 0) -> Account:
         """Return the account of a master, opened with margin cash and a spot balance when new. Units: Money."""

@@ -29,7 +29,7 @@ from exchange.hyperliquid.wire_account import (
 )
 from exchange.simulated.accounts import Account
 from exchange.simulated.market import Market
-from exchange.simulated.records import Execution, LedgerUpdate, VenueOrder
+from exchange.simulated.records import Execution, LedgerUpdate, Status, VenueOrder
 from services.venue_server.replies import decimal_text
 
 NO_HASH = "0x" + "0" * 64
@@ -83,9 +83,8 @@ def fill_direction(account: Account, execution: Execution) -> str:
     if execution.is_deleveraging:
         return "Auto-Deleveraging"
     if forced is not None and forced.address == account.address:
-        _, is_cross = account.leverages.get(execution.symbol, (0, True))
         held = "Long" if execution.start_position > 0 else "Short"
-        return f"Liquidated {'Cross' if is_cross else 'Isolated'} {held}"
+        return f"Liquidated {'Isolated' if forced.is_isolated else 'Cross'} {held}"
     return direction(execution.start_position, execution.side, execution.lots)
 
 
@@ -113,6 +112,7 @@ def fill(account: Account, execution: Execution, instrument: Instrument) -> Fill
             liquidated_user=forced.address, mark_price=price_text(instrument, forced.mark_price), method=forced.method
         ),
         fee_token=FEE_COIN,
+        builder_fee=money_text(execution.surcharge) if execution.surcharge else UNSET,
         twap_id=None,
     )
 
@@ -155,6 +155,7 @@ def _merged(group: list[Execution]) -> Execution:
         liquidation=first.liquidation,
         counterparty=first.counterparty,
         is_deleveraging=first.is_deleveraging,
+        surcharge=sum(one.surcharge for one in group),
     )
 
 
@@ -222,11 +223,16 @@ def frontend_order(order: VenueOrder, instrument: Instrument, leaves: int | None
     )
 
 
+def status_text(order: VenueOrder) -> str:
+    """Return the status of an order; one that waits for its parent is open to everybody else."""
+    return str(Status.OPEN if order.status == Status.WAITING_FOR_FILL else order.status)
+
+
 def order_record(order: VenueOrder, instrument: Instrument) -> OrderRecord:
     """Return an order and its status; its size is of the moment the status changed (HYPERLIQUID 2.4)."""
     return OrderRecord(
         order=frontend_order(order, instrument, order.leaves_at_status),
-        status=str(order.status),
+        status=status_text(order),
         status_timestamp=order.ts_status_ns // NS_PER_MS,
     )
 
@@ -236,7 +242,7 @@ def order_update(order: VenueOrder, instrument: Instrument, ts_ns: int) -> Order
     is_partial = order.is_open and order.filled > 0
     return OrderUpdate(
         order=open_order(order, instrument),
-        status=str(order.status),
+        status=status_text(order),
         status_timestamp=(ts_ns if is_partial else order.ts_status_ns) // NS_PER_MS,
     )
 

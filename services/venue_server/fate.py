@@ -2,16 +2,17 @@
 
 import msgspec
 
+from services.venue_server.answer import Answer
+
 
 class Fate(msgspec.Struct, frozen=True, kw_only=True):
     """What happens to one request.
 
-    Units: nanoseconds. status other than 0 answers at once with status and text, and the request is not carried out.
-    wait_ns passes before it is carried out, late_ns between that and its answer; is_silent: carried out, never answered.
+    Units: nanoseconds. answer: told at once, and the request is not carried out. wait_ns passes before it is carried out,
+    late_ns between that and its answer; is_silent: carried out, never answered, and after late_ns the line is cut.
     """
 
-    status: int = 0
-    text: str = ""
+    answer: Answer | None = None
     wait_ns: int = 0
     late_ns: int = 0
     is_silent: bool = False

@@ -31,7 +31,7 @@ from exchange.hyperliquid.wire_account import (
 from exchange.simulated.accounts import FILLS_KEPT, HISTORY_KEPT, Account
 from exchange.simulated.clearing import Clearing, PositionClearing, clearinghouse
 from exchange.simulated.market import Market
-from exchange.simulated.records import Execution, Status, VenueOrder
+from exchange.simulated.records import Execution, VenueOrder
 from services.venue_server.encoding import (
     fill,
     frontend_order,
@@ -142,12 +142,8 @@ def spot_state(sources: Sources, address: str) -> SpotState:
 
 
 def open_orders_of(account: Account | None) -> list[VenueOrder]:
-    """Return the orders that live, newest first; children wait inside their parents."""
-    if account is None:
-        return []
-    return [
-        order for _, order in sorted(account.orders.items(), reverse=True) if order.status != Status.WAITING_FOR_FILL
-    ]
+    """Return the orders that live, newest first; children of a parent that rests are among them, as recorded."""
+    return [order for _, order in sorted(account.orders.items(), reverse=True)] if account is not None else []
 
 
 def frontend_orders(sources: Sources, account: Account | None) -> list[FrontendOrder]:
@@ -327,8 +323,9 @@ ACCOUNT_QUERIES = {
     "historicalOrders": Query(make=_historical, needs=USER, items_per_weight=20),
     "userFills": Query(make=_fills, needs=USER, items_per_weight=20),
     "userFillsByTime": Query(make=_fills_by_time, needs=("user", "start_time"), items_per_weight=20),
-    "userFunding": Query(make=_fundings, needs=("user", "start_time"), items_per_weight=20),
-    "userNonFundingLedgerUpdates": Query(make=_updates, needs=("user", "start_time"), items_per_weight=20),
+    # ccxt leaves startTime out where its caller names no time.
+    "userFunding": Query(make=_fundings, needs=("user",), items_per_weight=20),
+    "userNonFundingLedgerUpdates": Query(make=_updates, needs=("user",), items_per_weight=20),
     "activeAssetData": Query(make=_active_asset, needs=("user", "coin")),
     "webData2": Query(make=_web_data, needs=USER),
 }

@@ -153,8 +153,7 @@ def _fees(sources: Sources, asked: Question, now_ms: int) -> dict[str, object]:
     account = found if found is not None else Account(0, "", settings.maker_rate, settings.taker_rate)
     today = now_ms * NS_PER_MS // NS_PER_DAY
     spot = fee_rates(sum(window_volume(account.volume_by_day, today)), discount=account.fee_discount)
-    person = sources.registry.person(asked.user or "")
-    is_referred = person is not None and bool(person.referrer)
+    is_referred = account.referred_until > account.volume_total
     return {
         "dailyUserVlm": [_day(sources, account, day) for day in range(today - WINDOW_DAYS, today + 1)],
         "feeSchedule": SCHEDULE,

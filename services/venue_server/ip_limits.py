@@ -38,6 +38,8 @@ class MinuteWindow:
 
     def add(self, amount: int, now_ns: int) -> None:
         """Count an amount."""
+        # Without limits nobody ever asks, and what is over would be kept for ever.
+        self.at(now_ns)
         self._entries.append((now_ns, amount))
         self.total += amount
 

@@ -17,25 +17,30 @@ import msgspec
 
 from domain.errors import ConfigInvalid
 from domain.units import NS_PER_MS, NS_PER_SECOND
+from services.venue_server.answer import TEXT, Answer, too_many
 from services.venue_server.fate import CALM, Fate, LineFate
 
 MILLION = 1_000_000
+DAY_MS = 86_400_000
+SEED_MAX = 2**63
 USER_CHANNELS = (
     b'{"channel":"orderUpdates"',
     b'{"channel":"userFills"',
     b'{"channel":"user"',
     b'{"channel":"userFundings"',
+    b'{"channel":"userNonFundingLedgerUpdates"',
 )
 SNAPSHOT = b'"isSnapshot":true'
-BAD_GATEWAY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
+BAD_GATEWAY_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
 
 
 class MisfortuneSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How often what goes wrong. Shares are parts of a million, of requests, of frames, or of sockets per second.
 
     Units: *_ms milliseconds. late: carried out at once, answered after late_ms. slow: carried out only after slow_ms.
-    silent: carried out, never answered. drop and stall are per socket and second. upgrade_ms and halt_ms last from the
-    moment they are set; skew_ms moves the venue's clock against the wall.
+    silent: carried out, never answered; an HTTP line is cut after silent_ms. drop and stall are per socket and second.
+    upgrade_ms and halt_ms last from the moment they are set; skew_ms moves the venue's clock against the wall, forward at
+    once, back by standing still.
     """
 
     seed: int = 1
@@ -47,6 +52,7 @@ class MisfortuneSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     slow: int = 0
     slow_ms: int = 500
     silent: int = 0
+    silent_ms: int = 1_000
     drop: int = 0
     stall: int = 0
     stall_ms: int = 5_000
@@ -63,11 +69,10 @@ class MisfortuneSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         """Return the settings. Raises: ConfigInvalid for the first that cannot be used."""
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if name == "skew_ms" or isinstance(value, bool):
-                continue
-            most = 86_400_000 if name.endswith("_ms") else 2**63 if name == "seed" else MILLION
-            if not 0 <= value <= most:
-                raise ConfigInvalid(f"misfortune.{name}", value, f"0..{most}")
+            most = DAY_MS if name.endswith("_ms") else SEED_MAX if name == "seed" else MILLION
+            least = -DAY_MS if name == "skew_ms" else 0
+            if not least <= value <= most:
+                raise ConfigInvalid(f"misfortune.{name}", value, f"{least}..{most}")
         if self.too_many + self.internal_error + self.bad_gateway + self.late + self.slow + self.silent > MILLION:
             raise ConfigInvalid("misfortune", "shares of requests", f"at most {MILLION} together")
         return self
@@ -99,9 +104,12 @@ class Misfortune:
         self._frames = random.Random(settings.seed + 1)
         self._sockets = random.Random(settings.seed + 2)
 
-    def change(self, settings: MisfortuneSettings, now_ns: int) -> None:
-        """Take new settings and begin at their seed."""
+    def change(self, settings: MisfortuneSettings) -> None:
+        """Take other settings and begin at their seed; what lasts for a time `begin`s beside."""
         self._seed(settings)
+
+    def begin(self, now_ns: int) -> None:
+        """Let upgrade and halt last from now on. Units: the venue's time."""
         self._set_ns = now_ns
 
     @property
@@ -123,6 +131,7 @@ class Misfortune:
 
     def stall_all(self, until_ns: int) -> None:
         """Let no socket hear anything until then."""
+        self._count("stall")
         self._stalled_all_until_ns = until_ns
 
     def of_request(self, *, is_action: bool) -> Fate:
@@ -149,17 +158,17 @@ class Misfortune:
         settings = self.settings
         match name:
             case "too_many":
-                return Fate(status=HTTPStatus.TOO_MANY_REQUESTS, text="null")
+                return Fate(answer=too_many())
             case "internal_error":
-                return Fate(status=HTTPStatus.INTERNAL_SERVER_ERROR, text="Internal Server Error")
+                return Fate(answer=_failed(HTTPStatus.INTERNAL_SERVER_ERROR, b"Internal Server Error", TEXT))
             case "bad_gateway":
-                return Fate(status=HTTPStatus.BAD_GATEWAY, text=BAD_GATEWAY_PAGE)
+                return Fate(answer=_failed(HTTPStatus.BAD_GATEWAY, BAD_GATEWAY_PAGE, "text/html"))
             case "late":
                 return Fate(late_ns=settings.late_ms * NS_PER_MS)
             case "slow":
                 return Fate(wait_ns=settings.slow_ms * NS_PER_MS)
             case _:
-                return Fate(is_silent=True)
+                return Fate(is_silent=True, late_ns=settings.silent_ms * NS_PER_MS)
 
     def of_lines(self, connections: list[int], now_ns: int) -> dict[int, LineFate]:
         """Return the fates of the sockets that have one now; drawn once a second for each."""
@@ -167,6 +176,7 @@ class Misfortune:
         settings = self.settings
         for connection in connections:
             if self._drop_all:
+                self._count("drop")
                 fates[connection] = LineFate(is_dropped=True)
                 continue
             if now_ns < self._stalled_all_until_ns:
@@ -205,7 +215,7 @@ class Misfortune:
             sent.append((connection, frame))
             if self._is_drawn("duplicate", settings.duplicate):
                 sent.append((connection, frame))
-            if len(sent) > 1 and sent[-2][0] == connection and self._is_drawn("reorder", settings.reorder):
+            elif _may_swap(sent) and self._is_drawn("reorder", settings.reorder):
                 sent[-2], sent[-1] = sent[-1], sent[-2]
         return sent
 
@@ -217,3 +227,12 @@ class Misfortune:
 
     def _count(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1
+
+
+def _may_swap(sent: list[tuple[int, bytes]]) -> bool:
+    """Say whether the last two frames are messages of one socket about users."""
+    return len(sent) > 1 and sent[-2][0] == sent[-1][0] and sent[-2][1].startswith(USER_CHANNELS)
+
+
+def _failed(status: int, body: bytes, content_type: str) -> Answer:
+    return Answer(status=status, body=body, content_type=content_type, weight=0)

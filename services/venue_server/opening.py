@@ -36,6 +36,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
     counter: CounterSettings = CounterSettings()
     ip_limits: IpLimits = IpLimits()
+    channels: ChannelSettings = ChannelSettings()
+    """What a visitor may have open is taken from ip_limits."""
     misfortune: MisfortuneSettings = MisfortuneSettings()
     rules: Rules = FULL_RULES
 
@@ -56,7 +58,8 @@ def open_hall(
     listed = {one.symbol: one for one in numbered(instruments)}
     registry = Registry()
     misfortune = Misfortune(settings.misfortune)
-    channels = Channels(_channel_settings(settings.ip_limits))
+    misfortune.begin(now_ns)
+    channels = Channels(_channel_settings(settings.channels, settings.ip_limits))
     venue = Venue(listed, VenueSettings(leverage=LEVERAGE, seed=settings.seed, rules=settings.rules), channels)
     venue.on_time(now_ns)
     counter = Counter(venue, registry, settings.counter, misfortune)
@@ -69,10 +72,13 @@ def open_hall(
     return hall
 
 
-def _channel_settings(limits: IpLimits) -> ChannelSettings:
+def _channel_settings(channels: ChannelSettings, limits: IpLimits) -> ChannelSettings:
     """Return what a visitor's sockets may ask for, as the limits of his address say."""
     if not limits.is_on:
-        return ChannelSettings(users_max=UNLIMITED, subscriptions_max=UNLIMITED, posts_max=UNLIMITED)
-    return ChannelSettings(
-        users_max=limits.users_max, subscriptions_max=limits.subscriptions_max, posts_max=limits.posts_in_flight_max
+        return replace(channels, users_max=UNLIMITED, subscriptions_max=UNLIMITED, posts_max=UNLIMITED)
+    return replace(
+        channels,
+        users_max=limits.users_max,
+        subscriptions_max=limits.subscriptions_max,
+        posts_max=limits.posts_in_flight_max,
     )

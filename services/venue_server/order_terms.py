@@ -9,18 +9,19 @@ from msgspec import UNSET
 from domain.errors import InvariantBroken
 from domain.instrument import Instrument
 from domain.order import TimeInForce
-from domain.units import parse_scaled
+from domain.units import RATE_UNIT, parse_scaled
 from exchange.hyperliquid.wire import Maybe
-from exchange.hyperliquid.wire_actions import Filled, OrderTerms, Resting, Status
+from exchange.hyperliquid.wire_actions import Filled, OrderTerms, PlaceAction, Resting, Status
 from exchange.simulated import refusals
-from exchange.simulated.records import OrderResult, Terms, Trigger, VenueOrder
+from exchange.simulated.records import OrderResult, Surcharge, Terms, Trigger, VenueOrder
 from services.venue_server.replies import decimal_text
 
 IMMEDIATE = frozenset({"Ioc", "FrontendMarket"})
+TENTH_BP = RATE_UNIT // 100_000
 WAITING = {"fill": "waitingForFill", "trigger": "waitingForTrigger"}
 
 
-def terms_of(order: OrderTerms, instrument: Instrument) -> Terms | str:
+def terms_of(order: OrderTerms, instrument: Instrument, surcharge: Surcharge | None = None) -> Terms | str:
     """Return an order as the venue takes it, or the venue's words for numbers that its grid does not have."""
     lots = _scaled(order.size, instrument.size_decimals)
     if lots is None:
@@ -43,7 +44,16 @@ def terms_of(order: OrderTerms, instrument: Instrument) -> Terms | str:
         trigger=None
         if trigger is UNSET
         else Trigger(price=wake, is_market=trigger.is_market, is_take_profit=trigger.kind == "tp"),
+        surcharge=surcharge,
     )
+
+
+def surcharge_of(action: PlaceAction) -> Surcharge | None:
+    """Return what a builder earns on the orders of an action; None for nothing."""
+    builder = action.builder
+    if builder is UNSET or not builder.fee_tenths_bp:
+        return None
+    return Surcharge(builder.address.lower(), builder.fee_tenths_bp * TENTH_BP)
 
 
 def _scaled(text: str, decimals: int) -> int | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from domain.units import MICRO_USDC, MONEY_DECIMALS, parse_money
 from exchange.simulated.accounts import Account
+from exchange.simulated.records import VenueOrder
 from exchange.simulated.venue import Venue
 from services.venue_server import texts
 from services.venue_server.registry import Person, Registry
@@ -46,6 +47,7 @@ class Purse:
         """Know where money is."""
         self._venue = venue
         self._registry = registry
+        venue.desk.on_surcharge = self.pay_builder
         self.withdrawn = 0
         self.charged = 0
         """What left the venue, and what the venue took for services. Units: Money."""
@@ -163,12 +165,13 @@ class Purse:
         self._book(account, -amount, kind, fields)
         return ""
 
-    def pay_builder(self, payer: Account, builder: Account, amount: int, ts_ns: int) -> None:
-        """Move a builder's fee; it is owed, so nobody asks whether it can be spared."""
-        self._venue.begin(ts_ns)
-        told = {"builder": builder.address, "user": payer.address}
-        self._book(payer, -amount, "builderFee", told)
-        self._book(builder, amount, "builderFee", told)
+    def pay_builder(self, order: VenueOrder, amount: int) -> None:
+        """Give a builder what a fill of his order cost its account as part of the fee. Units: Money."""
+        if order.surcharge is None:
+            return
+        builder = self.reach(order.surcharge.address)
+        told = {"user": order.account.address, "destination": builder.address, "fee": "0.0"}
+        self._book(builder, amount, "internalTransfer", told)
 
     def _book(self, account: Account, amount: int, kind: str, fields: Mapping[str, object]) -> None:
         account.cash += amount

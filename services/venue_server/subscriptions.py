@@ -41,6 +41,8 @@ TOO_MANY_POSTS = "too many pending post requests id={number}"
 
 ECHO_CHARS_MAX = 2_000
 KINDS = frozenset({"info", "action"})
+IDS_END = 1 << 64
+"""Posts are named by unsigned integers of 64 bits."""
 
 
 class _Socket:
@@ -98,13 +100,14 @@ class Channels(Gathering):
             # Broken JSON or text, numbers beyond all types, nesting beyond the stack.
             return [_unreadable(frame)]
         wish = asked.subscription
+        number = asked.id if isinstance(asked.id, int) else -1
         match asked.method:
             case "ping":
                 return [PONG]
             case "subscribe" | "unsubscribe" if wish is not UNSET and is_readable(wish):
                 return self._change(connection, asked.method, wish, now_ns)
-            case "post" if asked.id is not UNSET and asked.request is not UNSET and asked.request.type in KINDS:
-                return self._posted(connection, asked.id, asked.request, now_ns)
+            case "post" if isinstance(asked.request, Request) and asked.request.type in KINDS and 0 <= number < IDS_END:
+                return self._posted(connection, number, asked.request, now_ns)
             case _:
                 return [_unreadable(frame)]
 

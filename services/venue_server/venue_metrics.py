@@ -1,6 +1,6 @@
 """What the venue server measures of itself, in Prometheus' format.
 
-Law: labels are bounded: paths and action types that the venue knows, status codes, kinds of misfortune.
+Law: labels are bounded: paths of the venue, types that it has answered to, status codes, kinds of misfortune.
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -8,7 +8,7 @@ from prometheus_client.exposition import generate_latest
 
 SECONDS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 OTHER = "other"
-KINDS_MAX = 200
+ANSWERED = frozenset({"ok", "err"})
 
 
 class VenueMetrics:
@@ -33,7 +33,8 @@ class VenueMetrics:
                 ("accounts", "Accounts that were ever opened."),
                 ("sockets", "Open sockets."),
                 ("open_orders", "Orders that rest or wait."),
-                ("lag_seconds", "How far the venue is behind its clock."),
+                ("lag_seconds", "How far the market that was played is behind the venue's clock."),
+                ("market_ended", "1 when no market data is left to play: books stay, but for what clients do."),
             )
         }
         self._misfortunes = Gauge(
@@ -42,11 +43,11 @@ class VenueMetrics:
         self._kinds: set[str] = set()
 
     def take(self, path: str, kind: str, outcome: str, seconds: float) -> None:
-        """Count one request."""
-        if kind not in self._kinds:
-            if len(self._kinds) >= KINDS_MAX:
-                kind = OTHER
+        """Count one request. kind is the caller's word: a label only once the venue has answered to it."""
+        if outcome in ANSWERED:
             self._kinds.add(kind)
+        elif kind not in self._kinds:
+            kind = OTHER
         self._requests.labels(path, kind, outcome).inc()
         self._seconds.labels(path).observe(seconds)
 

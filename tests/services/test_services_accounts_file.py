@@ -1,3 +1,5 @@
+"""accounts.toml: what is read, and how the rest is refused."""
+
 import pytest
 
 from domain.errors import ConfigInvalid

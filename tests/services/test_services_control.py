@@ -1,3 +1,5 @@
+"""The control endpoint: what it changes, and how it refuses."""
+
 import json
 
 import pytest

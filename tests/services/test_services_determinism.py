@@ -141,7 +141,7 @@ def test_a_day_repeats_in_another_process_whose_texts_hash_otherwise():
     code = "from tests.services.test_services_determinism import digest; print(digest(5))"
     root = Path(__file__).parents[2]
     for hash_seed in ("1", "2"):
-        ran = subprocess.run(  # noqa: S603 our own interpreter and code
+        ran = subprocess.run(
             [sys.executable, "-c", code],
             cwd=root,
             env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root)},

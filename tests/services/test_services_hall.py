@@ -1,3 +1,5 @@
+"""The venue as a whole in virtual time: one timeline, limits of addresses, the same calls give the same bytes."""
+
 import json
 
 import pytest

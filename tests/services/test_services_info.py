@@ -351,6 +351,7 @@ def test_sub_accounts_and_referrals_are_told_as_registered(traded):
     sub = traded.registry.open_sub_account(person, "second")
     person.builders[OTHERS] = 7
     person.referrer, other.code = OTHERS, "HAT"
+    traded.mine.referred_until = traded.mine.volume_total + 1
     other.referred.append(MINE)
     (told,) = traded.ask("subAccounts", user=MINE)
     assert (told["name"], told["subAccountUser"], told["master"]) == ("second", sub.address, MINE)

@@ -1,3 +1,5 @@
+"""What one address may ask in a minute, exactly."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,3 +1,5 @@
+"""The server's own metrics: counted by bounded labels."""
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.venue_server.venue_metrics import VenueMetrics

@@ -1,3 +1,5 @@
+"""Misfortune is drawn from its seed, counted, and never invents or loses a message it did not mean to."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""Recorded and synthetic markets on the wall clock: order, distances, speed."""
+
 from itertools import islice
 
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""The request log: a line for every request, no secret in it, a full disk survived."""
+
 import json
 from pathlib import Path
 

@@ -85,6 +85,7 @@ class Doors:
 
     def __init__(self, url, hall, app, clock, http):
         self.url, self.hall, self.app, self.clock, self.http = url, hall, app, clock, http
+        self.wires = []
 
     @property
     def port(self):
@@ -106,7 +107,8 @@ class Doors:
         return json.loads(content)
 
     async def connect(self, **options):
-        return await self.http.ws_connect(f"{self.url}/ws", **options)
+        self.wires.append(await self.http.ws_connect(f"{self.url}/ws", **options))
+        return self.wires[-1]
 
     @asynccontextmanager
     async def raw(self):
@@ -150,7 +152,10 @@ async def open_doors(hall=None, host="127.0.0.1", block_ns=NS_PER_MS, **options)
     async with asyncio.TaskGroup() as group:
         group.create_task(app.run(host, 0, url.set_result))
         async with aiohttp.ClientSession() as http:
-            yield Doors(await url, hall, app, clock, http)
+            doors = Doors(await url, hall, app, clock, http)
+            yield doors
+            for wire in doors.wires:
+                await wire.close()
             app.stop.set()
 
 
