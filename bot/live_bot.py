@@ -20,12 +20,13 @@ from bot.live_loop import Pump, cancel_without_engine, run_live
 from bot.markets import OpenedMarket
 from bot.networks import Identity, account_of, chosen_instruments, confirmed, identity_of, network_of, requests_left
 from bot.stop_flag import StopFlag
+from domain.errors import DataInvalid
 from domain.units import NS_PER_MS, NS_PER_SECOND
 from exchange.hyperliquid.exchange import ExchangeSettings, HyperliquidExchange
 from exchange.hyperliquid.network import Network
 
 OPEN_SECONDS_MAX = 30
-CLOSE_SECONDS_MAX = 10
+CLOSE_SECONDS_MAX = 15
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -83,9 +84,12 @@ class LiveBot(Bot):
         self._pump: Pump | None = None
         self._way = way
         self._unanswered = 0
+        self._notes: list[str] = []
+        self._is_opened = False
         seat = Seat(
             market=way.market,
             exchange=self.exchange,
+            place=way.network.name,
             account=account_of(config),
             is_durable=True,
             requests_initial=way.requests_left,
@@ -113,8 +117,12 @@ class LiveBot(Bot):
     async def _live(self, for_ns: int | None, stop: StopFlag, beat: Callable[[], None]) -> str:
         exchange = self.exchange
         async with exchange.connected():
-            async with asyncio.timeout(OPEN_SECONDS_MAX):
-                await exchange.open()
+            try:
+                async with asyncio.timeout(OPEN_SECONDS_MAX):
+                    await exchange.open()
+            except TimeoutError:
+                raise DataInvalid(self._way.network.http_url, f"did not open within {OPEN_SECONDS_MAX} s") from None
+            self._is_opened = True
             self._pump = Pump(self.driver, exchange, beat)
             try:
                 ended = await run_live(self.driver, exchange, self._pump, for_ns=for_ns, stop=stop, beat=beat)
@@ -122,9 +130,33 @@ class LiveBot(Bot):
                 if self._pump.broken is not None:
                     self._unanswered = await cancel_without_engine(self.driver, exchange, str(self._pump.broken))
                 self._pump = None
-            async with asyncio.timeout(CLOSE_SECONDS_MAX):
-                await exchange.fetch_statement()
+            await self._take_last_statement()
             return ended
+
+    async def _take_last_statement(self) -> None:
+        """Fetch the venue's last word; one that does not answer leaves the statement before, and is told."""
+        # Nothing rests any more, so nothing needs what was kept for exits.
+        self.exchange.limits.release_reserve()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS_MAX):
+                await self.exchange.fetch_statement()
+        except TimeoutError:
+            self._note_missing(f"no answer within {CLOSE_SECONDS_MAX} s")
+        except DataInvalid as problem:
+            self._note_missing(str(problem))
+
+    def _note_missing(self, problem: str) -> None:
+        self._venue_file_failed(problem)
+        self._notes.append(f"the venue's last statement is missing ({problem}): what is kept is the one before")
+
+    def summary(self) -> dict[str, Any]:
+        """Return what happened so far, and what a person should know besides."""
+        return {**super().summary(), "wire": self.exchange.counted(), "notes": list(self._notes)}
+
+    def _abandon(self) -> None:
+        """Halt, unless the venue was never opened: then nothing was sent, and there is nothing to halt."""
+        if self._is_opened:
+            super()._abandon()
 
     def _cancel_everything(self, broken: str) -> int:
         """The loop has done it while the connection was there."""

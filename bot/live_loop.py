@@ -22,7 +22,10 @@ from engine.timers import PULSE
 from exchange.hyperliquid.exchange import HyperliquidExchange
 
 BEAT_SECONDS: Final = 0.05
-STOP_SECONDS_MAX: Final = 15
+STOP_SECONDS_MAX: Final = 40
+"""Longer than the pause between two questions about an order in doubt, so that each is asked about once more."""
+UNREACHABLE_SECONDS_MAX: Final = 15
+"""How long stopping waits for a venue that is not there."""
 ABANDON_SECONDS_MAX: Final = 10
 EVENTS_PER_TURN_MAX: Final = 1_000
 """So that a flood of facts cannot keep the connection from being served."""
@@ -138,8 +141,11 @@ async def _finish(
     stamp = max(now_ns(), driver.now_ns)
     driver.tell(StopRequested(detail, ts_event_ns=stamp, ts_recv_ns=stamp))
     exchange.flush()
-    deadline_ns = now_ns() + STOP_SECONDS_MAX * NS_PER_SECOND
-    while not driver.is_done and now_ns() < deadline_ns:
+    begun_ns = now_ns()
+    while not driver.is_done:
+        seconds = STOP_SECONDS_MAX if exchange.is_connected else UNREACHABLE_SECONDS_MAX
+        if now_ns() >= begun_ns + seconds * NS_PER_SECOND:
+            break
         if await _failed_within(pump, 10 * NS_PER_MS / NS_PER_SECOND):
             return
         pump.run()

@@ -6,6 +6,7 @@ USD: buying lowers it by the whole notional (HYPERLIQUID 9.4, totalRawUsd).
 """
 
 from collections import deque
+from itertools import islice
 
 from domain.events import FundingPaid, OrderStatus
 from domain.units import Money
@@ -43,8 +44,10 @@ class Account:
         "open_sells",
         "orders",
         "past",
+        "pool",
         "positions",
         "reducing",
+        "referred_until",
         "requests_used",
         "schedule_day",
         "schedule_triggers",
@@ -64,6 +67,10 @@ class Account:
         self.taker_rate = taker_rate
         self.fee_discount = 0
         """What the daily assessment takes off the rates, in 1e-9 (staking, referral)."""
+        self.pool = address
+        """Whose volume counts with ours for the fee tier: a sub-account's is its master's (HYPERLIQUID 8)."""
+        self.referred_until = 0
+        """Up to this volume a referral takes its discount off every fee. Units: Money."""
         self.cash = cash
         self.positions: dict[str, int] = {}
         self.costs: dict[str, int] = {}
@@ -109,6 +116,13 @@ class Account:
     def order(self, target: int | str) -> VenueOrder | None:
         """Return the order with this venue number or client order id, live or remembered."""
         return self.live(target) or self.past.get(target)
+
+    def forget_names(self, kept: int) -> None:
+        """Forget the oldest names that ended once there are twice as many as are to be kept."""
+        ended = self.ended
+        if len(ended) > 2 * kept:
+            # Half of them at once: finding the oldest of a dict that only ever loses its oldest takes longer each time.
+            self.ended = dict(islice(ended.items(), len(ended) - kept, None))
 
     def remember(self, order: VenueOrder) -> None:
         """Keep an order that ended; the oldest beyond HISTORY_KEPT is forgotten."""

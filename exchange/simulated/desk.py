@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 
 from domain.events import OrderStatus
 from domain.order import Liquidity
-from domain.units import NS_PER_DAY
+from domain.units import NS_PER_DAY, RATE_UNIT, money_times_rate, round_to_micro
 from exchange.simulated.accounts import Account
 from exchange.simulated.admission import Admission
 from exchange.simulated.costs import fee_of
+from exchange.simulated.fee_tiers import REFERRAL_DISCOUNT
 from exchange.simulated.isolated import take_isolated_fill
 from exchange.simulated.listener import Listener
 from exchange.simulated.market import Market
@@ -39,6 +40,8 @@ class Desk:
         self.action = 0
         self.on_ended: Callable[[VenueOrder], None] | None = None
         """Called for an ended order that has children or a trigger."""
+        self.on_surcharge: Callable[[VenueOrder, int], None] | None = None
+        """Called with an order and what its fill earned whoever brought it (Money), when the fill is booked."""
         self._orders_opened = 0
         self._trades = 0
 
@@ -99,8 +102,10 @@ class Desk:
                 if total <= position:
                     break
                 total -= oldest.leaves
-                self.end_by_venue(market, oldest, Status.REDUCE_ONLY)
-        if self.rules.reduce_only_shrinks:
+                # The end of one may have been the end of others: of its siblings, this order among them.
+                if oldest.is_open:
+                    self.end_by_venue(market, oldest, Status.REDUCE_ONLY)
+        if self.rules.reduce_only_shrinks and order.is_open:
             self._shrink(market, order)
 
     def execute(self, market: Market, fills: Decision) -> None:
@@ -179,10 +184,10 @@ class Desk:
         del account.orders[order.venue_order_id]
         if name:
             del account.named[name]
-            ended = account.ended
-            ended[name] = (OrderStatus.FILLED if status == Status.FILLED else OrderStatus.CANCELED, order.filled)
-            if self.rules.names_kept and len(ended) > self.rules.names_kept:
-                del ended[next(iter(ended))]
+            fate = OrderStatus.FILLED if status == Status.FILLED else OrderStatus.CANCELED
+            account.ended[name] = (fate, order.filled)
+            if self.rules.names_kept:
+                account.forget_names(self.rules.names_kept)
         if self.rules.remembers_orders:
             account.remember(order)
         self.change(order, status)
@@ -215,8 +220,16 @@ class Desk:
         account = order.account
         notional = price * lots * market.money_per_unit
         fee = fee_of(notional, account.maker_rate if is_maker else account.taker_rate)
+        if account.referred_until and fee > 0 and account.referred_until > account.volume_total:
+            fee = round_to_micro(money_times_rate(fee, RATE_UNIT - REFERRAL_DISCOUNT))
+        extra = 0
+        if order.surcharge is not None:
+            extra = fee_of(notional, order.surcharge.rate)
+            fee += extra
         if order.is_resting:
             account.count(order, -lots)
+            if market.held is not None:
+                market.shrink(order, lots)
         order.filled += lots
         account.volume_total += notional
         day = self.ts_ns // NS_PER_DAY
@@ -239,9 +252,12 @@ class Desk:
             action=self.action,
             liquidation=liquidation,
             counterparty=counterparty,
+            surcharge=extra,
         )
         account.executions.append(execution)
         self.listener.on_execution(account, execution)
+        if extra and self.on_surcharge is not None:
+            self.on_surcharge(order, extra)
 
     @staticmethod
     def _move(account: Account, symbol: str, side: int, lots: int, notional: int, fee: int) -> tuple[int, int]:
@@ -317,6 +333,9 @@ class Desk:
             account.reducing[market.symbol], key=lambda one: (-one.side, -one.price * one.side, one.venue_order_id)
         )
         for order in line:
+            if not order.is_open:
+                # It went with a sibling a moment ago.
+                continue
             if position * order.side >= 0:
                 self.end_by_venue(market, order, Status.REDUCE_ONLY)
             elif self.rules.reduce_only_shrinks and order.is_resting:
@@ -326,6 +345,7 @@ class Desk:
         """Take from a resting reduce-only order what the position cannot fill any more."""
         beyond = order.leaves - abs(order.account.positions.get(market.symbol, 0))
         if beyond > 0:
+            market.shrink(order, beyond)
             order.withdrawn += beyond
             self.listener.on_order(order.account, order)
 

@@ -68,7 +68,9 @@ class Liquidations:
         self._tell(account, markets, equity, is_isolated=is_isolated)
         cancel_all(self._desk, account, Status.LIQUIDATED, market.symbol if is_isolated else "")
         if step == BOOK:
+            cash = account.cash
             self._sell(account, markets, is_isolated=is_isolated)
+            self._cover(account, market, cash, is_isolated=is_isolated)
         elif step == BACKSTOP:
             self._hand_over(account, markets, equity, is_isolated=is_isolated)
         else:
@@ -121,7 +123,7 @@ class Liquidations:
                 reduce_only=True,
             )
             order = desk.opened(account, terms)
-            take(desk, market, order, Liquidation(account.address, market.mark_price, Method.MARKET))
+            take(desk, market, order, Liquidation(account.address, market.mark_price, Method.MARKET, is_isolated))
             if order.is_open:
                 desk.close(order, Status.CANCELED)
             if lots < abs(position):
@@ -137,7 +139,7 @@ class Liquidations:
         backstop = self._backstop()
         for market in markets:
             price = market.reference()
-            cause = Liquidation(account.address, price, Method.BACKSTOP)
+            cause = Liquidation(account.address, price, Method.BACKSTOP, is_isolated)
             self._desk.hand_over(market, account, backstop, abs(account.positions[market.symbol]), price, cause)
         self._move(account, backstop, equity if is_isolated else account.cash)
 
@@ -145,22 +147,33 @@ class Liquidations:
         """Close positions against the winners at the mark before; the backstop takes and pays for what is left."""
         backstop = self._backstop()
         for market in markets:
-            cash = account.cash
+            cash, is_isolated = account.cash, market.symbol in account.isolated
             position = account.positions[market.symbol]
             price = market.previous_mark or market.mark_price
             for address, lots in deleverage_plan(self._candidates(account, market), position):
                 winner = next(one for one in self._accounts() if one.address == address)
                 self._desk.hand_over(market, account, winner, lots, price, None)
             left = abs(account.positions.get(market.symbol, 0))
-            is_isolated = market.symbol in account.isolated
             if left:
                 mark = market.reference()
-                cause = Liquidation(account.address, mark, Method.BACKSTOP)
+                cause = Liquidation(account.address, mark, Method.BACKSTOP, is_isolated)
                 self._desk.hand_over(market, account, backstop, left, mark, cause)
-            if is_isolated and account.cash < cash:
-                self._move(account, backstop, account.cash - cash)
-        if account.cash < 0 and not any(symbol not in account.isolated for symbol in account.positions):
-            self._move(account, backstop, account.cash)
+            self._cover(account, market, cash, is_isolated=is_isolated)
+
+    def _cover(self, account: Account, market: Market, cash: int, *, is_isolated: bool) -> None:
+        """Take what is missing from where it belongs after positions were closed at a loss. cash is what it was before.
+
+        An isolated position loses no more than its own margin, a cross account no more than it has.
+        """
+        if is_isolated:
+            missing = cash - account.cash
+            if missing > 0 and market.symbol in account.isolated:
+                account.isolated[market.symbol] -= missing
+                account.cash += missing
+            elif missing > 0:
+                self._move(account, self._backstop(), -missing)
+        elif account.cash < 0 and not any(symbol not in account.isolated for symbol in account.positions):
+            self._move(account, self._backstop(), account.cash)
 
     def _candidates(self, loser: Account, market: Market) -> list[Candidate]:
         """Return who may be deleveraged against this account."""
@@ -186,9 +199,11 @@ class Liquidations:
         desk = self._desk
         source.cash -= amount
         destination.cash += amount
-        fields = {"user": source.address, "destination": destination.address}
+        giver, taker = (source, destination) if amount > 0 else (destination, source)
+        fields = {"user": giver.address, "destination": taker.address, "fee": "0.0"}
         for account, change in ((source, -amount), (destination, amount)):
-            update = LedgerUpdate(desk.ts_ns, desk.hash, "liquidation", change, fields)
+            # A kind that every client books: the line about the liquidation itself moves no money by itself.
+            update = LedgerUpdate(desk.ts_ns, desk.hash, "internalTransfer", change, fields)
             account.updates.append(update)
             desk.listener.on_update(account, update)
 

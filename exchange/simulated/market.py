@@ -7,7 +7,7 @@ may also have no outside at all: then the accounts' orders are the whole book.
 Laws: orders are held best price first, then by time, whoever they belong to. Nothing here moves money.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -19,8 +19,14 @@ from exchange.simulated.queue import ahead_clamped, ahead_shared
 from exchange.simulated.records import VenueOrder
 
 FUNDING_RATES_KEPT = 10_000
+TAKEN_KEPT = 200
+"""Of how many levels out of sight what was taken of them is remembered: a market that wanders leaves them behind."""
+
 SHORT_LINE = 16
 """Up to so many orders a line is walked from its end, which costs less than a search."""
+
+Held = dict[int, list[int]]
+"""Price to [lots, number of orders]."""
 
 
 class Market:
@@ -33,6 +39,7 @@ class Market:
         "funding_rates",
         "has_funding",
         "has_orders",
+        "held",
         "instrument",
         "last_price",
         "leverages",
@@ -66,6 +73,8 @@ class Market:
         """Price to (lots shown when we took, lots we took)."""
         self.buys: list[VenueOrder] = []
         self.sells: list[VenueOrder] = []
+        self.held: tuple[Held, Held] | None = None
+        """What the accounts' orders show at each price, of sells, then of buys; kept from the first look on."""
         self.has_orders = False
         self.mark_price = self.oracle_price = 0
         self.funding_rate = 0
@@ -107,6 +116,8 @@ class Market:
         while place and (order.price - line[place - 1].price) * side > 0:
             place -= 1
         line.insert(place, order)
+        if self.held is not None:
+            _show(self.held[side > 0], order)
         order.is_resting = True
         self.has_orders = True
         account = order.account
@@ -116,13 +127,29 @@ class Market:
 
     def remove(self, order: VenueOrder) -> None:
         """Take an order out of line."""
-        self.resting(order.side).remove(order)
+        line, side = self.resting(order.side), order.side
+        if len(line) <= SHORT_LINE:
+            line.remove(order)
+        else:
+            del line[line.index(order, bisect_left(line, -order.price * side, key=lambda one: -one.price * side))]
+        if self.held is not None:
+            held = self.held[side > 0]
+            level = held[order.price]
+            level[0] -= order.leaves
+            level[1] -= 1
+            if not level[1]:
+                del held[order.price]
         order.is_resting = False
         self.has_orders = bool(self.buys or self.sells)
         account = order.account
         account.count(order, -order.leaves)
         if order.reduce_only:
             account.reducing[order.symbol].remove(order)
+
+    def shrink(self, order: VenueOrder, lots: int) -> None:
+        """Take lots off what a resting order shows: it was filled by them, or gave them up. Units: lots > 0."""
+        if self.held is not None:
+            self.held[order.side > 0][order.price][0] -= lots
 
     def is_reached(self, bid: int, ask: int) -> bool:
         """Say whether a bid this high or an ask this low (0: none) is at or beyond our first order in line."""
@@ -152,12 +179,12 @@ class Market:
                 order.traded = 0
 
     def forget_taken(self) -> None:
-        """Forget what we took from levels the market has since spoken about."""
+        """Forget what we took from levels the market has since spoken about, and of many unseen ones the oldest."""
         for price, (shown, _) in list(self.taken.items()):
             bids, asks = self.book.bids, self.book.asks
             side = bids if bids.price and price <= bids.price else asks
             now = side.lots_at(price)
-            if now not in {shown, UNSEEN}:
+            if now != shown and (now != UNSEEN or len(self.taken) > TAKEN_KEPT):
                 del self.taken[price]
 
     def take(self, price: int, shown: int, lots: int) -> None:
@@ -199,17 +226,24 @@ class Market:
         sums: dict[int, tuple[int, int]] = {}
         for price, _, left in islice(self.available(self.book.bids if side > 0 else self.book.asks), depth):
             sums[price] = (left, 1)
-        prices = 0
-        last = 0
-        for order in self.resting(side):
-            if order.price != last:
-                last, prices = order.price, prices + 1
-                if prices > depth:
-                    break
-            lots, count = sums.get(order.price, (0, 0))
-            sums[order.price] = (lots + order.leaves, count + 1)
+        line, held = self.resting(side), self._held(side)
+        place = prices = 0
+        while place < len(line) and prices < depth:
+            price = line[place].price
+            own, number = held[price]
+            lots, count = sums.get(price, (0, 0))
+            sums[price] = (lots + own, count + number)
+            place, prices = place + number, prices + 1
         best = sorted(sums, reverse=side > 0)[:depth]
         return [(price, *sums[price]) for price in best]
+
+    def _held(self, side: int) -> Held:
+        """Return what the accounts' orders of a side show at each price."""
+        if self.held is None:
+            self.held = ({}, {})
+            for order in (*self.sells, *self.buys):
+                _show(self.held[order.side > 0], order)
+        return self.held[side > 0]
 
     def reference(self) -> int:
         """Return the price margin and price bands are measured at: the mark, else the mid; 0 while unknown."""
@@ -228,3 +262,13 @@ class Market:
         """Return what a level shows less what we took from it; UNSEEN when the book cannot tell."""
         shown = side.lots_at(price)
         return shown if shown == UNSEEN or price not in self.taken else max(shown - self.taken[price][1], 0)
+
+
+def _show(held: Held, order: VenueOrder) -> None:
+    """Add a resting order to what its price shows."""
+    level = held.get(order.price)
+    if level is None:
+        held[order.price] = [order.leaves, 1]
+    else:
+        level[0] += order.leaves
+        level[1] += 1

@@ -37,6 +37,13 @@ class Trigger(msgspec.Struct, frozen=True, gc=False):
     is_take_profit: bool
 
 
+class Surcharge(msgspec.Struct, frozen=True, gc=False):
+    """What somebody who brought an order earns on its fills, on top of the fee. Units: 1e-9 of notional."""
+
+    address: str
+    rate: int
+
+
 class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an incoming order asks for. lots is what is still to fill; no client order id is the empty text."""
 
@@ -49,6 +56,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reduce_only: bool = False
     client_order_id: str = ""
     trigger: Trigger | None = None
+    surcharge: Surcharge | None = None
 
 
 class Status(StrEnum):
@@ -103,6 +111,7 @@ class VenueOrder:
         "siblings",
         "side",
         "status",
+        "surcharge",
         "symbol",
         "time_in_force",
         "traded",
@@ -128,6 +137,7 @@ class VenueOrder:
         self.post_only = terms.post_only
         self.reduce_only = terms.reduce_only
         self.trigger = terms.trigger
+        self.surcharge = terms.surcharge
         self.is_position_tpsl = False
         self.parent: VenueOrder | None = None
         self.children: tuple[VenueOrder, ...] = ()
@@ -169,11 +179,15 @@ class OrderResult(msgspec.Struct, gc=False):
 
 
 class Liquidation(msgspec.Struct, frozen=True, gc=False):
-    """Why an execution was forced: who was liquidated, at which mark price, and how ("market" or "backstop")."""
+    """Why an execution was forced: who was liquidated, at which mark price, and how ("market" or "backstop").
+
+    is_isolated says whether one position went alone, or the whole cross account.
+    """
 
     address: str
     mark_price: int
     method: str
+    is_isolated: bool = False
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -181,6 +195,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Sign: fee and closed_pnl as in Money of the account: a positive fee is a cost, a positive pnl a gain, gross of fees.
     counterparty is the other account's address, empty for the outside market. is_deleveraging tells ADL from the rest.
+    surcharge is the part of the fee that went to whoever brought the order.
     """
 
     symbol: str
@@ -199,6 +214,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     liquidation: Liquidation | None = None
     counterparty: str = ""
     is_deleveraging: bool = False
+    surcharge: int = 0
 
     @property
     def hash(self) -> str:

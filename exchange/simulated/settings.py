@@ -54,7 +54,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     limits_order_notional: the greatest order by the coin's leverage (6.3). limits_open_orders: the 1000-5000 rule (6.3).
     liquidates: accounts below maintenance are liquidated (9.5). samples_premium: funding from our own book (9.1).
     computes_mark: mark prices from oracle and book where the feed tells none (9.2). fee_tiers_on: rates by volume (8).
-    names_kept: client order ids remembered against reuse, 0 for all of them.
+    names_kept: how many client order ids at least are remembered against reuse, 0 for all of them.
     """
 
     remembers_orders: bool = False
@@ -82,7 +82,7 @@ FULL_RULES = Rules(
     samples_premium=True,
     computes_mark=True,
     fee_tiers_on=True,
-    names_kept=1_000_000,
+    names_kept=20_000,
 )
 
 

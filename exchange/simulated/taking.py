@@ -80,6 +80,6 @@ def _others_reached(desk: Desk, market: Market, taker: VenueOrder, price: int) -
     side = -taker.side
     reached = list(takewhile(lambda one: (price - one.price) * side <= 0, market.resting(side)))
     for resting in reached:
-        if resting.account is taker.account:
+        if resting.account is taker.account and resting.is_open:
             desk.end_by_venue(market, resting, Status.SELF_TRADE)
     return [resting for resting in reached if resting.account is not taker.account]

@@ -363,8 +363,10 @@ class Venue:
     def _refused(self, account: Account, terms: Terms, refused: Refusal) -> OrderResult:
         """Answer a refusal, and remember the name it used up."""
         name = terms.client_order_id
-        if name and name not in account.named:
-            account.ended.setdefault(name, (OrderStatus.REJECTED, 0))
+        if name and name not in account.named and name not in account.ended:
+            account.ended[name] = (OrderStatus.REJECTED, 0)
+            if self._rules.names_kept:
+                account.forget_names(self._rules.names_kept)
         if not self.settings.rules.remembers_orders or terms.symbol not in self.markets:
             return OrderResult(refusal=refused)
         return OrderResult(order=self.desk.rejected(account, terms, rejected_status(refused.text)), refusal=refused)

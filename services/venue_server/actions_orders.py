@@ -4,7 +4,6 @@ Laws: one status for each order of a batch, in its order, or one alone when the 
 at the book; errors about one order end in ` asset=N` (HYPERLIQUID 3.2, 3.3, 3.5, 3.6).
 """
 
-
 from msgspec import UNSET
 
 from exchange.hyperliquid.wire_actions import (

@@ -35,9 +35,9 @@ STEPS = (
 LIVE = frozenset({"open", "triggered"})
 
 
-def decimals(value):
-    """Plain text of a price with the digits the venue takes."""
-    return f"{value:.1f}".removesuffix(".0")
+def decimals(value, asset=0):
+    """Plain text of a whole price; an ETH costs a tenth of a BTC."""
+    return str(value) if asset == 0 else f"{value // 10}.{value % 10}".removesuffix(".0")
 
 
 class Heard:
@@ -160,18 +160,19 @@ class Core:
 
     def terms(self, tif="Gtc", **more):
         chance = self.chance
-        price = decimals(round(self.price) + chance.randint(-6, 6))
+        asset = chance.randrange(2)
+        price = decimals(round(self.price) + chance.randint(-6, 6), asset)
         size = chance.choice(["0.002", "0.01", "0.05", "0.3"])
         if chance.random() < 0.5:
             more["c"] = f"0x{chance.randrange(2**64):032x}"
-        return order(chance.randrange(2), chance.random() < 0.5, price, size, tif=tif, **more)
+        return order(asset, chance.random() < 0.5, price, size, tif=tif, **more)
 
     def grouped(self, parent, has_parent):
         """Take-profit and stop around the mark, closing what the parent opens."""
         sign = 1 if parent["b"] else -1
         pair = []
         for kind, far in (("tp", 3), ("sl", -3)):
-            price = decimals(round(self.price) + sign * far)
+            price = decimals(round(self.price) + sign * far, parent["a"])
             wake = {"trigger": {"isMarket": self.chance.random() < 0.7, "triggerPx": price, "tpsl": kind}}
             size = parent["s"] if has_parent or self.chance.random() < 0.5 else "0"
             pair.append(order(parent["a"], not parent["b"], price, size, True) | {"t": wake})
@@ -192,7 +193,7 @@ class Core:
             case "take" | "alo":
                 return self.act(who, place(self.terms("Ioc" if kind == "take" else "Alo"), **builder)), 1
             case "stop":
-                price = decimals(round(self.price) + chance.choice([-4, 4]))
+                price = decimals(round(self.price) + chance.choice([-4, 4]), terms["a"])
                 wake = {"isMarket": chance.random() < 0.5, "triggerPx": price, "tpsl": chance.choice(["tp", "sl"])}
                 return self.act(who, place(terms | {"t": {"trigger": wake}})), 1
             case "bracket":

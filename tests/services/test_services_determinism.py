@@ -70,8 +70,8 @@ def action(chance, now_ms):
     """One signed request of somebody."""
     signer = chance.choice(SIGNERS)
     orders = [
-        order(chance.randrange(2), chance.random() < 0.5, str(100_000 + chance.randint(-60, 60)), "0.004", tif=tif)
-        for tif in chance.choices(["Gtc", "Ioc", "Alo"], k=chance.randint(1, 3))
+        order(asset, chance.random() < 0.5, str((100_000 + chance.randint(-60, 60)) // (1, 10)[asset]), "0.02", tif=tif)
+        for asset, tif in zip(chance.choices([0, 1], k=3), chance.choices(["Gtc", "Ioc", "Alo"], k=3), strict=True)
     ]
     wish = chance.choice([place(*orders), place(*orders), {"type": "cancel", "cancels": [{"a": 0, "o": 1}]}])
     signature = signer.sign_l1(msgspec.msgpack.encode(wish), now_ms)
