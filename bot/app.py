@@ -146,7 +146,12 @@ class Bot:
 
     def _metrics(self, accept: str) -> tuple[bytes, str]:
         self.watch.health()
+        self.observer.measurements.set_wire_events(self.wire_events())
         return self.observer.measurements.exposition(self.engine.state.now_ns, accept)
+
+    def wire_events(self) -> dict[str, int]:
+        """Return what the way to the venue met and survived, by kind; nothing where there is no wire."""
+        return {}
 
     def _page_failed(self, problem: str) -> None:
         self.log.system("admin_page_failed", now_ns(), {"problem": problem})

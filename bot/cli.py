@@ -38,8 +38,8 @@ app = typer.Typer(
     name="hat",
     help="A maker-first trading bot for Hyperliquid perpetuals that can prove what it did. Simulated and on loopback "
     "unless told otherwise.\n\nBegin with `hat run --for 60s`, then `hat ledger summary`.",
-    epilog="Exit codes: 0 done, 1 a proof or comparison of the ledger found something, 2 refused (one sentence says "
-    "why), 3 stopped by a broken law or a full disk. "
+    epilog="Exit codes: 0 done, 1 a proof, a comparison or the doctor found something, 2 refused or failed (one sentence "
+    "says why), 3 stopped by a broken law or a full disk. "
     'With --json a refusal is one object too: {"error": ...}.',
     no_args_is_help=True,
     add_completion=False,

@@ -243,7 +243,7 @@ class Chain:
                 book = _book(bytes(await self._frame(line, "l2Book")), self._coin)
                 took_ms = (monotonic_ns() - asked_ns) / NS_PER_MS
         age_ms = now_ns() / NS_PER_MS - book.time
-        detail = f"first {self._coin} book after {took_ms:.1f} ms, {age_ms:.0f} ms old"
+        detail = f"first {self._coin} book after {took_ms:.1f} ms, {age_told(age_ms)}"
         self._tell("market data", detail, took_ms, is_well=abs(age_ms) < BOOK_AGE_MS_MAX)
 
     async def _frame(self, line: aiohttp.ClientWebSocketResponse, channel: str) -> msgspec.Raw:
@@ -260,6 +260,11 @@ class Chain:
             if frame.channel == channel:
                 return frame.data if isinstance(frame.data, msgspec.Raw) else msgspec.Raw()
         raise BrokenLinkError(f"the socket was closed before a {channel} came")
+
+
+def age_told(age_ms: float) -> str:
+    """Return the age of a book in words; the venue's clock may be ahead of ours, and no age is below zero."""
+    return f"{age_ms:.0f} ms old" if age_ms >= 0 else f"stamped {-age_ms:.0f} ms ahead of our clock"
 
 
 @asynccontextmanager

@@ -30,6 +30,7 @@ HUNDRED = 100
 SHOWN_MAX = 6
 CLOCK_QUESTIONS = ("exchangeStatus", "clearinghouseState")
 NOBODY = "0x" + 40 * "0"
+SIDES = {"B": "buy", "A": "sell"}
 
 T = TypeVar("T")
 
@@ -281,7 +282,7 @@ def _orders(venue: Venue) -> Iterator[Finding]:
     if not found:
         yield ok("open orders", "none")
         return
-    told = ", ".join(f"{one.coin} {one.side} {one.size} at {one.limit_price}" for one in found[:SHOWN_MAX])
+    told = ", ".join(f"{SIDES.get(one.side, one.side)} {one.size} {one.coin} at {one.limit_price}" for one in found[:SHOWN_MAX])
     fix = "Cancel them on the venue's page unless they are meant: they fill beside the bot's own."
     yield warning("open orders", f"{len(found)} open: {told}", fix)
 

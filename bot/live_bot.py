@@ -158,6 +158,15 @@ class LiveBot(Bot):
         if self._is_opened:
             super()._abandon()
 
+    def wire_events(self) -> dict[str, int]:
+        """Return the adapter's counters; names from outside are summed."""
+        return {
+            f"{part}_{name}": sum(value.values()) if isinstance(value, dict) else int(value)
+            for part, counted in self.exchange.counted().items()
+            for name, value in counted.items()
+            if isinstance(value, dict | int)
+        }
+
     def _cancel_everything(self, broken: str) -> int:
         """The loop has done it while the connection was there."""
         del broken

@@ -256,6 +256,11 @@ class Measurements:
         """Set equity_residual: equity of the ledger less the venue's account value at the same marks."""
         self._gauges["equity_residual"].set(residual / MONEY_UNIT)
 
+    def set_wire_events(self, counts: Mapping[str, int]) -> None:
+        """Set wire_events by kind. The kinds are the adapter's own counters, so they are few."""
+        for kind, count in counts.items():
+            self._gauges["wire_events"].labels(kind).set(count)
+
     def set_ledger_size(self, rows: Mapping[str, int], size: int) -> None:
         """Set ledger_rows by table, and ledger_bytes to size. The tables are those of one schema, so they are few."""
         for table, count in rows.items():

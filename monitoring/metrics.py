@@ -139,6 +139,13 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric("discrepancy_open", Kind.GAUGE, "flag", "1 while a difference to the venue's statement blocks new risk."),
     Metric("discrepancies_total", Kind.COUNTER, "statements", "Total statements of the venue that differed from us."),
     Metric("corrections_total", Kind.COUNTER, "transactions", "Total corrections booked, by cause.", ("cause",)),
+    Metric(
+        "wire_events",
+        Kind.GAUGE,
+        "events",
+        "What the adapter met on the venue's wire and survived since the start, by kind; nothing on paper.",
+        ("kind",),
+    ),
     Metric("ledger_rows", Kind.GAUGE, "rows", "Rows of the ledger store.", ("table",)),
     Metric("ledger_bytes", Kind.GAUGE, "bytes", "Size of the ledger store."),
 )

@@ -4,6 +4,7 @@ import signal
 import threading
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ledger.store import LedgerStore
 from tests.postgres import PostgresServer, binaries
@@ -13,6 +14,10 @@ if threading.current_thread() is threading.main_thread():
     for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, usual)
+
+# How fast a machine draws and runs examples says nothing about the code: a busy one must not fail a test.
+settings.register_profile("hat", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hat")
 
 
 def _new_server():

@@ -154,7 +154,10 @@ class OrderDesk:
             self._fates.end(track, Ending(Fate.FILLED, "filled", lots))
 
     def _take_cancel(self, track: Track, outcome: Outcome) -> None:
-        if outcome.is_done:
+        if outcome.is_done and track.nonce and not track.is_accepted:
+            # The answer to its placing is still on the way: its number, and what it filled, are in the venue's record.
+            self._questions.check(track)
+        elif outcome.is_done:
             self._fates.end(track, Ending(Fate.CANCELED, "canceled", None))
         elif outcome.error and track.is_live:
             now_ns = self._teller.now_ns

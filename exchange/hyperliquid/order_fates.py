@@ -209,7 +209,7 @@ class OrderFates:
 
     def report(self, track: Track, status: OrderStatus) -> None:
         """Answer the engine's question."""
-        track.is_asked = False
+        track.is_asked, track.doubts = False, 0
         self._tell(OrderStatusReported, track, status=status, filled_lots=Lots(track.filled_lots))
 
     def never_seen(self, track: Track) -> None:

@@ -34,10 +34,13 @@ from exchange.hyperliquid.wire_actions import NoopAction
 STATUS_WEIGHT, LIST_WEIGHT = 2, 20
 SHOWN_MS: Final = 5_000
 """By so much the venue's answers may be behind its blocks."""
+DOUBT_MAX_NS: Final = 30_000 * NS_PER_MS
+"""The longest pause between two questions about one order in doubt."""
 MISSING_FIRST_NS: Final = 500 * NS_PER_MS
 """So long fills may follow the end of their order before they are asked for."""
 MISSING_FETCHES_MAX: Final = 5
 """After so many lists without the missing fills an end is told without them."""
+BURNT_MAX: Final = 1_000
 FETCH_OVERLAP_MS: Final = 60_000
 KNOWN_FATES: Final = {
     Fate.FILLED: OrderStatus.FILLED,
@@ -64,6 +67,8 @@ class OrderQuestions:
         self._block_ms = block_ms
         self._account, self._fates, self._facts = account, fates, facts
         self._outbox, self._reader, self._counters = outbox, reader, counters
+        self._burnt: dict[int, int] = {}
+        """Nonces that can no longer run, with the time in ms from which a question concludes."""
 
     def ask(self, track: Track) -> None:
         """The engine wants to know: answer from what is proven, else ask the venue."""
@@ -168,9 +173,16 @@ class OrderQuestions:
         elif error.startswith(NONCE_TOO_LOW) or (track.is_noop_open and error.startswith(DUPLICATE_NONCE)):
             # Nothing with it will run any more; what ran before may take a while to show.
             track.is_burnt, track.burnt_ms = True, track.burnt_ms or now_ms + SHOWN_MS
+        elif error.startswith(DUPLICATE_NONCE) and track.nonce in self._burnt:
+            # The orders of one action share its nonce: the noop for another of them has used it up.
+            track.is_burnt, track.burnt_ms = True, self._burnt[track.nonce]
         if not track.is_burnt:
             self._stay_in_doubt(track)
-        elif track.ended is None:
+            return
+        self._burnt.setdefault(track.nonce, track.burnt_ms)
+        if len(self._burnt) > BURNT_MAX:
+            del self._burnt[next(iter(self._burnt))]
+        if track.ended is None:
             self._check_when_shown(track)
 
     def _check_when_shown(self, track: Track) -> None:
@@ -188,8 +200,14 @@ class OrderQuestions:
             self.check(track)
 
     def _stay_in_doubt(self, track: Track) -> None:
-        """Nothing was proven: the engine asks again when it wants to; a refused replacement we ask about ourselves."""
+        """Nothing was proven: we ask again after a pause that grows, the engine whenever it wants to."""
         self._counters.doubts_open += track.is_asked
+        if track.is_asked and track.ended is None and not track.is_check_due:
+            # An answer that was lost on the way must not cost the engine's whole pause.
+            track.is_check_due = True
+            pause_ns = min(MISSING_FIRST_NS << min(track.doubts, 10), DOUBT_MAX_NS)
+            track.doubts += 1
+            self._outbox.later(pause_ns, lambda: self._check_due(track))
         if track.replacement is not None and track.replacement.is_refused:
             self._outbox.later(2 * MISSING_FIRST_NS, lambda: self._check_refused(track))
 

@@ -58,7 +58,9 @@ class Track(msgspec.Struct, kw_only=True):
     burnt_ms: int = 0
     """Our time from which on the venue's lists show whether it ran before."""
     is_check_due: bool = False
-    """A question for it waits for burnt_ms."""
+    """A question for it waits for its time."""
+    doubts: int = 0
+    """Questions that proved nothing since the engine's was answered last."""
     is_noop_open: bool = False
     """A noop of ours may have used the nonce up: its answer was lost."""
     replacement: Replacement | None = None

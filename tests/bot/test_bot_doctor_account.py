@@ -216,7 +216,7 @@ def test_positions_and_orders_that_are_there_are_told(examined, venue):
     ) == line(found["positions"])
     assert (
         "warning",
-        "1 open: BTC B 0.1 at 90000.0",
+        "1 open: buy 0.1 BTC at 90000.0",
         "Cancel them on the venue's page unless they are meant: they fill beside the bot's own.",
     ) == line(found["open orders"])
     assert 1 == exit_code(examined.findings)

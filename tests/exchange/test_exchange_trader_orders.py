@@ -260,6 +260,20 @@ def test_trader_proves_by_noop_that_a_lost_order_was_never_seen() -> None:
     assert line.trader.counters.doubts_proven == 1
 
 
+def test_trader_proves_for_every_order_of_a_lost_action_that_it_was_never_seen() -> None:
+    line = Line()
+    orders = [line.place(), line.place()]
+    line.trader.send(orders[0])
+    (request,) = line.send(orders[1])
+    line.fail(request, "broken")
+    for order in orders:
+        line.trader.send(line.query(order))
+    facts = line.run()
+    # The noop for one of them uses up the nonce of both; the other's is refused as a duplicate.
+    assert [fact.status for fact in only(facts, OrderStatusReported)] == [OrderStatus.NEVER_SEEN] * 2
+    assert line.trader.counters.doubts_proven == 2
+
+
 def test_trader_finds_an_order_whose_answer_was_lost() -> None:
     line = Line()
     order = line.place()
@@ -282,7 +296,10 @@ def test_trader_never_concludes_from_a_duplicate_nonce() -> None:
     line.venue.nonces.add(request.nonce)
     line.trader.send(line.query(order))
     assert line.run() == []
-    assert line.trader.counters.doubts_open == 1
+    assert line.trader.counters.doubts_open == 3
+    line.wait(600_000)
+    assert line.run() == []
+    assert line.trader.counters.doubts_open == 4
 
 
 def test_trader_takes_the_expiry_of_an_action_as_proof() -> None:

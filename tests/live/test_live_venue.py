@@ -36,7 +36,7 @@ from tests.live.wire_scene import (
 MISERY = {
     "too_many": 15_000, "internal_error": 15_000, "bad_gateway": 15_000, "late": 20_000, "late_ms": 2_500,
     "slow": 20_000, "slow_ms": 300, "silent": 20_000, "drop": 30_000, "stall": 40_000, "stall_ms": 1_500,
-    "duplicate": 150_000, "reorder": 150_000, "skip_snapshot": 500_000,
+    "duplicate": 150_000, "reorder": 150_000, "skip_snapshot": 700_000,
 }  # fmt: skip
 """Parts of a million: of requests, of sockets per second, of user messages, of snapshots."""
 KINDS = frozenset(name for name in MISERY if not name.endswith("_ms"))
@@ -52,6 +52,9 @@ def traded(folder, seconds, seed):
     with scene(folder, "--misfortune", settings, "--seed", seed) as opened, opened.bot(f"{seconds}s", seed=seed) as bot:
         opened.trades()
         opened.venue.control("misfortune", seed=seed, skew_ms=skew_ms, **MISERY)
+        # Sockets are few, so chance alone may spare them for a minute.
+        opened.venue.control("drop")
+        opened.venue.control("stall", ms=MISERY["stall_ms"])
         code, summary, told = ended(bot, seconds + STOP_SECONDS)
         counts = opened.misfortunes()
         print(f"misfortunes: {json.dumps(counts)}")
