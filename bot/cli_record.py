@@ -66,7 +66,8 @@ def record(
     from exchange.hyperliquid.instruments import fetch_instruments
 
     if user and not ADDRESS.fullmatch(user):
-        raise ConfigInvalid("--user", user[:60], "an address: 0x and 40 hex digits")
+        # Not repeated: what is no address may be a key.
+        raise ConfigInvalid("--user", f"{len(user)} characters, not shown", "an address: 0x and 40 hex digits")
     for_ns = parse_duration(for_) if for_ else None
     settings = configured(config, network={"name": network, "url": url})
     where = network_of(settings)
