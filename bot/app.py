@@ -31,7 +31,7 @@ from bot.stop_flag import StopFlag
 from bot.venue_file import VenueFile
 from bot.watch import Watch
 from domain.commands import Command
-from domain.errors import ConfigInvalid, InvariantBroken
+from domain.errors import ConfigInvalid, HouseError
 from domain.events import Event, LedgerCaughtUp, LedgerFellBehind, OperatorAcknowledged, OperatorHalted
 from domain.notices import KillSwitchEngaged
 from domain.reasons import Reason
@@ -49,6 +49,10 @@ from monitoring.records import Describer, Level
 from monitoring.spans import SpanSink
 
 FLUSH_SECONDS = 10
+
+
+class StopUnclean(HouseError):
+    """A run ended with orders whose fate is open, or with notices that are not in the ledger."""
 
 
 class Seat(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,8 +168,8 @@ class Bot:
     ) -> dict[str, Any]:
         """Let the loop drive until it says why it ended; return the summary. It calls its argument after every event.
 
-        Raises: InvariantBroken when a law of the house did not hold, JournalUnwritable when the disk was full;
-        everything is canceled and flushed first.
+        Raises: InvariantBroken when a law of the house did not hold, JournalUnwritable when the disk was full, StopUnclean
+        when the stop could not finish; everything is canceled and flushed first.
         """
         self._started = monotonic_ns()
         self._stop = stop
@@ -194,12 +198,21 @@ class Bot:
         summary = self.summary()
         summary["ended"] = ended
         if lost or not self.driver.is_done:
-            open_orders = self.engine.state.orders.open_count
-            raise InvariantBroken(
-                f"the stop was not clean: {open_orders} orders open, {self.projection.backlog} notices not stored "
-                f"({lost or 'no database error'}); `hat ledger rebuild {self.journal.path}` completes the ledger"
-            )
+            raise StopUnclean("; ".join(self._left_behind(lost)))
         return summary
+
+    def _left_behind(self, lost: str) -> list[str]:
+        """Return in words what a stop could not finish."""
+        left = []
+        if not self.driver.is_done:
+            count = self.engine.state.orders.open_count
+            left.append(f"{count} orders may still rest at the venue ({self.place}): look there, and cancel them there")
+        if lost:
+            left.append(
+                f"{self.projection.backlog} notices are not stored ({lost}): "
+                f"`hat ledger rebuild {self.journal.path}` completes the ledger"
+            )
+        return left
 
     def _beat(self, refresh: Callable[[], None] | None) -> Callable[[], None]:
         """Return what the loop calls between two events: tell the engine what is new beside the market, show the bot."""

@@ -26,6 +26,7 @@ from bot.cli_data import data_app
 from bot.cli_key import key_app
 from bot.cli_ledger import ledger_app
 from bot.cli_options import CoinOption, ConfigOption, JsonOption, StateOption, configured, print_json
+from bot.hidden import hidden
 from domain.errors import HouseError, InvariantBroken
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ app = typer.Typer(
     help="A maker-first trading bot for Hyperliquid perpetuals that can prove what it did. Simulated and on loopback "
     "unless told otherwise.\n\nBegin with `hat run --for 60s`, then `hat ledger summary`.",
     epilog="Exit codes: 0 done, 1 a proof, a comparison or the doctor found something, 2 refused or failed (one sentence "
-    "says why), 3 stopped by a broken law or a full disk. "
+    "says why), 3 stopped by a broken law, a full disk, or with orders that may still rest. "
     'With --json a refusal is one object too: {"error": ...}.',
     no_args_is_help=True,
     add_completion=False,
@@ -187,11 +188,12 @@ def main() -> None:
     try:
         code = app(prog_name="hat", standalone_mode=False)
     except HouseError as error:
+        from bot.app import StopUnclean
         from bot.journal_file import JournalUnwritable
 
         if isinstance(error, InvariantBroken):
             _refuse(f"stopped, an invariant is broken: {error}", EXIT_STOPPED)
-        if isinstance(error, JournalUnwritable):
+        if isinstance(error, JournalUnwritable | StopUnclean):
             _refuse(f"stopped: {error}", EXIT_STOPPED)
         _refuse(str(error), EXIT_REFUSED)
     except OSError as error:
@@ -212,7 +214,8 @@ def usage_sentence(error: TyperException) -> str:
 
 
 def _refuse(sentence: str, code: int) -> NoReturn:
-    """Say one sentence and exit."""
+    """Say one sentence and exit; what may be a key in it is not repeated."""
+    sentence = hidden(sentence)
     if sentence:
         sys.stderr.write(f"hat: {sentence}\n")
         if "--json" in sys.argv[1:]:

@@ -60,14 +60,14 @@ def record(
     - then `hat backtest recordings/btc --coin BTC`
     """
     from bot.durations import parse_duration
+    from bot.findings import shown
     from bot.networks import network_of
     from bot.recording_files import RecordingFiles
     from bot.recording_live import Wishes, check_coins
     from exchange.hyperliquid.instruments import fetch_instruments
 
     if user and not ADDRESS.fullmatch(user):
-        # Not repeated: what is no address may be a key.
-        raise ConfigInvalid("--user", f"{len(user)} characters, not shown", "an address: 0x and 40 hex digits")
+        raise ConfigInvalid("--user", shown(user), "an address: 0x and 40 hex digits")
     for_ns = parse_duration(for_) if for_ else None
     settings = configured(config, network={"name": network, "url": url})
     where = network_of(settings)

@@ -47,6 +47,7 @@ from bot.config_sections import (
     StrategySection,
     VenueSection,
 )
+from bot.hidden import hidden
 from domain.errors import ConfigInvalid
 from domain.identifiers import RunId
 from domain.instrument import Instrument
@@ -66,7 +67,6 @@ NESTING = "__"
 REDACTED = MASK
 SHOWN_CHARS_MAX = 80
 
-PASTED_KEY = re.compile(r"(?<![0-9a-fA-F])(?:0x)?[0-9a-fA-F]{64}(?![0-9a-fA-F])")
 SECRET_KEY = re.compile(r"(password|passwd|secret|token|api_?key|private_?key|mnemonic|credential)", re.IGNORECASE)
 
 
@@ -222,7 +222,7 @@ def _shown(key: str, value: object) -> str:
     """Return a value as an error may show it: short, without passwords."""
     if isinstance(value, Mapping | BaseModel):
         return "a table"
-    return REDACTED if SECRET_KEY.search(key) else masked_words(PASTED_KEY.sub(REDACTED, str(value)))[:SHOWN_CHARS_MAX]
+    return REDACTED if SECRET_KEY.search(key) else masked_words(hidden(str(value)))[:SHOWN_CHARS_MAX]
 
 
 def redacted(config: HatConfig) -> dict[str, Any]:
@@ -248,7 +248,7 @@ def _plain(key: str, value: object) -> Any:
         return f"{value:f}"
     if isinstance(value, Enum):
         return value.value
-    return masked(str(value)) if isinstance(value, str | Path) else value
+    return hidden(masked(str(value))) if isinstance(value, str | Path) else value
 
 
 def config_hash(config: HatConfig) -> str:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from pydantic_core import PydanticCustomError
 from pydantic_settings import NoDecode
 
+from bot.hidden import hidden
 from domain.instrument import NOTIONAL_MIN
 from domain.units import MONEY_DECIMALS, NS_PER_DAY, NS_PER_MS, NS_PER_SECOND, RATE_UNIT, format_scaled
 from engine.settings import EngineSettings
@@ -327,7 +328,9 @@ class MarketSection(Section):
         """Refuse names no venue has, and names given twice."""
         for symbol, times in Counter(symbols).items():
             if not 0 < len(symbol) <= SYMBOL_CHARS_MAX or not symbol.isprintable() or set(symbol) & set(" ,;\"'"):
-                raise ValueError(f"symbols of 1 to {SYMBOL_CHARS_MAX} characters such as BTC, found {symbol[:40]!r}")
+                raise ValueError(
+                    f"symbols of 1 to {SYMBOL_CHARS_MAX} characters such as BTC, found {hidden(symbol)[:40]!r}"
+                )
             if times > 1:
                 raise ValueError(f"every symbol once, found {symbol} {times} times")
         return symbols

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from backtest.importers.archive_keys import HOURS_PER_DAY, span_text, spans
+from bot.findings import shown
 from domain.errors import ConfigInvalid
 from domain.units import format_scaled
 
@@ -56,7 +57,7 @@ def parse_coins(texts: Iterable[str]) -> list[str]:
         raise ConfigInvalid("--coin", "", "at least one coin, e.g. BTC")
     for coin in coins:
         if not COIN.fullmatch(coin) or ".." in coin:
-            raise ConfigInvalid("--coin", coin, "a coin as the venue writes it, e.g. BTC or kPEPE")
+            raise ConfigInvalid("--coin", shown(coin), "a coin as the venue writes it, e.g. BTC or kPEPE")
     return list(dict.fromkeys(coins))
 
 

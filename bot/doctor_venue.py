@@ -282,7 +282,9 @@ def _orders(venue: Venue) -> Iterator[Finding]:
     if not found:
         yield ok("open orders", "none")
         return
-    told = ", ".join(f"{SIDES.get(one.side, one.side)} {one.size} {one.coin} at {one.limit_price}" for one in found[:SHOWN_MAX])
+    told = ", ".join(
+        f"{SIDES.get(one.side, one.side)} {one.size} {one.coin} at {one.limit_price}" for one in found[:SHOWN_MAX]
+    )
     fix = "Cancel them on the venue's page unless they are meant: they fill beside the bot's own."
     yield warning("open orders", f"{len(found)} open: {told}", fix)
 

@@ -18,6 +18,9 @@ from domain.errors import ConfigInvalid, HouseError
 
 NAME_WIDTH = 16
 FOUND_CHARS_MAX = 300
+WORD_CHARS_MAX = 42
+TOO_MANY = "too many requests"
+TOO_MANY_FIX = "Wait a minute and try again: everything that asks from this IP address shares 1,200 weight a minute."
 
 
 class Verdict(StrEnum):
@@ -41,6 +44,11 @@ class Finding(msgspec.Struct, frozen=True):
     verdict: Verdict
     found: str
     fix: str = ""
+
+
+def shown(word: str) -> str:
+    """Return a refused word of the command line as it may be repeated: what is longer than an address may be a key."""
+    return word if len(word) <= WORD_CHARS_MAX else f"{len(word)} characters, not shown"
 
 
 def ok(name: str, found: str) -> Finding:
@@ -67,9 +75,9 @@ def of_error(name: str, error: HouseError, fix: str = "") -> Finding:
     """Return a refusal of the house as a failed check."""
     if isinstance(error, ConfigInvalid):
         return failed(name, f"{error.key} = {error.value!r}"[:FOUND_CHARS_MAX], fix or f"Give {error.expected}.")
-    return failed(
-        name, str(error)[:FOUND_CHARS_MAX], fix or "See what stands on the left; the venue may be in trouble."
-    )
+    found = str(error)[:FOUND_CHARS_MAX]
+    advice = TOO_MANY_FIX if TOO_MANY in found else "See what stands on the left; the venue may be in trouble."
+    return failed(name, found, fix or advice)
 
 
 def guarded(name: str, check: Callable[[], Iterable[Finding]], fix: str = "") -> list[Finding]:
@@ -116,7 +124,7 @@ def table(findings: Sequence[Finding]) -> RenderableType:
     grid = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim", caption=summary(findings), caption_justify="left")
     grid.add_column("")
     grid.add_column("check", no_wrap=True)
-    grid.add_column("found")
+    grid.add_column("found", overflow="fold")
     for one in findings:
         style = STYLES[one.verdict]
         found = Text(one.found, style="dim" if one.verdict is Verdict.SKIPPED else "")

@@ -8,6 +8,7 @@ the end the venue's own statement is fetched and kept beside the ledger.
 """
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,7 @@ from exchange.hyperliquid.network import Network
 
 OPEN_SECONDS_MAX = 30
 CLOSE_SECONDS_MAX = 15
+SWITCH_SECONDS = 0.0001
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -101,6 +103,8 @@ class LiveBot(Bot):
 
         HouseError when the venue cannot be opened: then nothing was sent.
         """
+        # Telemetry and the SQL projection hold the interpreter for so long at most when a frame arrives.
+        sys.setswitchinterval(SWITCH_SECONDS)
 
         def loop(beat: Callable[[], None]) -> str:
             return asyncio.run(self._live(for_ns, stop, beat))

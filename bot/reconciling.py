@@ -16,6 +16,7 @@ from rich.text import Text
 from sqlalchemy import text
 
 from bot.clock import monotonic_ns
+from bot.hidden import hidden
 from bot.show import facts
 from bot.venue_file import FILES_KEPT, NAME, read_venue, venue_place
 from domain.errors import DataInvalid
@@ -44,7 +45,7 @@ def statement_place(store: LedgerStore, state_dir: Path, run: str) -> Path:
     """
     known = store.run_ids()
     if run and run not in known:
-        raise DataInvalid("the ledger", f"holds no run {run[:40]!r}")
+        raise DataInvalid("the ledger", f"holds no run {hidden(run)[:40]!r}")
     place = venue_place(state_dir, run) if run else state_dir / NAME
     if place.exists():
         return place

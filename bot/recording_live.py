@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from bot.findings import shown
 from bot.recording_files import RecordingFiles, is_message
 from domain.errors import ConfigInvalid, DataInvalid, HouseError
 from domain.units import NS_PER_SECOND
@@ -269,5 +270,5 @@ def check_coins(coins: Sequence[str], listed: Sequence[str]) -> tuple[str, ...]:
     spelled = {one.lower(): one for one in listed}
     for coin in coins:
         if coin.lower() not in spelled:
-            raise ConfigInvalid("--coin", coin, f"a perpetual the venue lists, such as {', '.join(listed[:5])}")
+            raise ConfigInvalid("--coin", shown(coin), f"a perpetual the venue lists, such as {', '.join(listed[:5])}")
     return tuple(dict.fromkeys(spelled[coin.lower()] for coin in coins))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import StopUnclean
 from bot.config import load
 from bot.journal_file import JournalUnwritable
 from bot.markets import synthetic_market
@@ -144,7 +145,7 @@ def test_database_that_is_gone_at_the_very_end_is_told_and_the_place_is_left_tid
 
     bot.projection.stop = stop_and_lock
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
-        with pytest.raises(InvariantBroken, match=r"locked\); `hat ledger rebuild .*journal` completes the ledger"):
+        with pytest.raises(StopUnclean, match=r"locked\): `hat ledger rebuild .*journal` completes the ledger"):
             bot.run(speed=0, for_ns=2_000_000_000, stop=StopFlag())
         other.execute("ROLLBACK")
 

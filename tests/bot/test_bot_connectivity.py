@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from bot.clock import now_ns
 from bot.config import load
-from bot.connectivity import check_connectivity, days_left
+from bot.connectivity import age_told, check_connectivity, days_left
 from domain.errors import ConfigInvalid
 from monitoring.health import Status
 from tests.asked_venue import asked_venue, book
@@ -213,6 +213,13 @@ def test_old_book_degrades(checked, venue, monkeypatch):
     assert "degraded" == found["market data"][0]
     assert " ms old" in found["market data"][1]
     assert Status.DEGRADED is checked.report.status
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "told"), [(12.4, "12 ms old"), (0.0, "0 ms old"), (-7.4, "stamped 7 ms ahead of our clock")]
+)
+def test_age_of_a_book_is_never_below_zero(age_ms, told):
+    assert told == age_told(age_ms)
 
 
 def test_collector_that_is_away_degrades_and_a_database_that_is_away_fails(checked):

@@ -330,5 +330,10 @@ def test_command_refuses_what_it_cannot_record(venue, tmp_path, monkeypatch):
     local = ("--network", "local", "--url", venue.url)
     assert refused(*local, "--coin", "NOPE").startswith("--coin = 'NOPE'")
     assert refused(*local, "--user", "me").startswith("--user = 'me'")
+    key = "0x" + 32 * "01"
+    for option in ("--user", "--coin"):
+        sentence = refused(*local, option, key)
+        assert sentence.startswith(f"{option} = '66 characters, not shown'")
+        assert "0101" not in sentence
     assert refused(*local, "--for", "soon").startswith("--for = 'soon'")
     assert not (tmp_path / "x").exists()

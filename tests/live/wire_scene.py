@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import requests
+from hyperliquid.utils.error import ClientError
 
 from domain.units import MONEY_DECIMALS, NS_PER_MS, parse_scaled
 from engine.journal import Kind, read_records
@@ -20,6 +21,7 @@ COINS = ("BTC", "ETH", "SOL")
 HOUR_MS = 3_600_000
 ORDER_USD, POSITION_USD, EXPOSURE_USD, ORDERS_MAX = 150, 450, 1_200, 8
 FILLS_PAGE = 2_000
+TOO_MANY, MINUTE_SECONDS = 429, 75
 
 BRISK = """
 [bot]
@@ -58,6 +60,19 @@ class Scene:
         self.key = "0x" + bytes(wallet(AGENT).key).hex()
         self.state = folder / "state"
         self.info = venue.info()
+
+    def asked(self, question, *arguments):
+        """Return the answer of the SDK; the bot and we are one address to the venue, so a full minute is waited out."""
+
+        def once():
+            try:
+                return (getattr(self.info, question)(*arguments),)
+            except ClientError as refused:
+                if refused.status_code != TOO_MANY:
+                    raise
+                return None
+
+        return until(once, f"room in the minute for {question}", MINUTE_SECONDS)[0]
 
     def config(self, seed=1, **extra):
         """Write a configuration that quotes often within small limits; extra lines by section."""
@@ -183,7 +198,7 @@ def wire_fills(scene):
     """Return every fill the venue knows: (coin, trade id, ms) -> its terms."""
     found, since = {}, 0
     while True:
-        page = scene.info.user_fills_by_time(scene.account, since)
+        page = scene.asked("user_fills_by_time", scene.account, since)
         for fill in page:
             coin = fill["coin"]
             key = (coin, fill["tid"], fill["time"])
@@ -206,7 +221,7 @@ def ledger_fills(scene):
 
 def wire_fundings(scene):
     """Return every funding payment the venue knows: (hour ms, coin) -> Money."""
-    paid = scene.info.user_funding_history(scene.account, 0)
+    paid = scene.asked("user_funding_history", scene.account, 0)
     return {(one["time"], one["delta"]["coin"]): money(one["delta"]["usdc"]) for one in paid}
 
 
@@ -221,7 +236,7 @@ def ledger_fundings(scene):
 
 def wire_account(scene):
     """Return cash, positions and account value as the venue tells them now, and the mark of each position."""
-    state = scene.info.user_state(scene.account)
+    state = scene.asked("user_state", scene.account)
     positions, marks = {}, {}
     for one in state["assetPositions"]:
         held = one["position"]
@@ -243,4 +258,4 @@ def ledger_account(scene, marks):
 
 def wire_orders(scene):
     """Return every order number the venue remembers: number -> its record."""
-    return {one["order"]["oid"]: one for one in scene.info.historical_orders(scene.account)}
+    return {one["order"]["oid"]: one for one in scene.asked("historical_orders", scene.account)}
