@@ -22,7 +22,7 @@ from domain.errors import ConfigInvalid, HouseError
 from domain.units import NS_PER_MS, NS_PER_SECOND
 from monitoring.loopback import is_loopback, names_loopback
 from services.venue_server.answer import TEXT, Answer
-from services.venue_server.hall import EXCHANGE, INFO, Hall, Handled
+from services.venue_server.hall import EXCHANGE, INFO, SOCKET, Hall, Handled
 from services.venue_server.line import CLOSE_SECONDS, Line
 from services.venue_server.request_log import RequestLog
 from services.venue_server.venue_metrics import OTHER, VenueMetrics
@@ -76,7 +76,7 @@ class VenueApp:
         app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[loopback_only] if only_loopback else ())
         app.router.add_post(EXCHANGE, self._request)
         app.router.add_post(INFO, self._request)
-        app.router.add_get("/ws", self._socket)
+        app.router.add_get(SOCKET, self._socket)
         for path, page in self._pages.items():
             app.router.add_route("*", path, page)
         return app
@@ -168,7 +168,7 @@ class VenueApp:
         now_ns = self._clock()
         with self._watched():
             handled = self._hall.handle(request.path, body, request.remote or "", fate, now_ns)
-        self._note(request, body, handled, now_ns)
+        self._note(request.path, request.remote, body, handled, now_ns)
         self._flush_soon()
         if handled.late_ns:
             await self._pause(handled.late_ns)
@@ -178,19 +178,19 @@ class VenueApp:
             return web.Response(status=HTTPStatus.GATEWAY_TIMEOUT)
         return response_of(handled.answer)
 
-    def _note(self, request: web.Request, body: bytes, handled: Handled, now_ns: int) -> None:
+    def _note(self, path: str, remote: str | None, body: bytes, handled: Handled, now_ns: int) -> None:
         """Count one request and write its line."""
         answer, took_ns = handled.answer, self._clock() - now_ns
         kind, outcome = kind_of(body), outcome_of(answer)
-        self._metrics.take(request.path, kind, outcome, took_ns / NS_PER_SECOND)
+        self._metrics.take(path, kind, outcome, took_ns / NS_PER_SECOND)
         if not self._log.is_open:
             return
         said = answer.body[:TEXT_BYTES_MAX].decode(errors="replace") if answer is not None and outcome != "ok" else ""
         self._log.record(
             {
                 "time_ms": now_ns // NS_PER_MS,
-                "ip": request.remote,
-                "path": request.path,
+                "ip": remote,
+                "path": path,
                 "type": kind,
                 "outcome": outcome,
                 "took_us": took_ns // 1_000,
@@ -215,7 +215,7 @@ class VenueApp:
             line.put(greeting)
             async with asyncio.TaskGroup() as group:
                 writing = group.create_task(line.write(self._clock))
-                await self._read(connection, line)
+                await self._read(connection, line, request.remote)
                 if not line.says_farewell:
                     writing.cancel()
         finally:
@@ -223,14 +223,17 @@ class VenueApp:
             self._hall.disconnect(connection)
         return socket
 
-    async def _read(self, connection: int, line: Line) -> None:
+    async def _read(self, connection: int, line: Line, remote: str | None) -> None:
         """Take frames until the socket is closed."""
         async for message in line.socket:
             if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY} or line.is_ended:
                 return
             frame = message.data.encode() if message.type is WSMsgType.TEXT else message.data
+            now_ns = self._clock()
             with self._watched():
-                line.put(self._hall.receive(connection, frame, self._clock()))
+                line.put(self._hall.receive(connection, frame, now_ns))
+            for payload, handled in self._hall.take_posts():
+                self._note(SOCKET, remote, payload, handled, now_ns)
             self._flush()
 
 

@@ -26,7 +26,7 @@ from services.venue_server.ip_limits import IpLimits, Visitor, Visitors
 from services.venue_server.misfortune import Misfortune, MisfortuneSettings
 from services.venue_server.subscriptions import Channels
 
-EXCHANGE, INFO = "/exchange", "/info"
+EXCHANGE, INFO, SOCKET = "/exchange", "/info", "/ws"
 DEPOSIT = "deposit"
 EVENTS_MAX = 500
 """How many market events one call plays: a few milliseconds, and at fifty blocks a second 25,000 events a second."""
@@ -63,6 +63,7 @@ class Hall:
         self.now_ns = 0
         self._feed = feed
         self._next = next(feed, None)
+        self._posts: list[tuple[bytes, Handled]] = []
         self._sockets: dict[int, Visitor] = {}
         self._connections = 0
 
@@ -126,9 +127,17 @@ class Hall:
         path = EXCHANGE if kind == "action" else INFO
         fate = self.fate_of(path)
         if fate.answer is not None:
-            return Handled(answer=fate.answer)
-        answer = self._carried_out(path, payload, now_ns)
-        return Handled(answer=None if fate.is_silent else answer, late_ns=fate.wait_ns + fate.late_ns)
+            handled = Handled(answer=fate.answer)
+        else:
+            answer = self._carried_out(path, payload, now_ns)
+            handled = Handled(answer=None if fate.is_silent else answer, late_ns=fate.wait_ns + fate.late_ns)
+        self._posts.append((payload, handled))
+        return handled
+
+    def take_posts(self) -> list[tuple[bytes, Handled]]:
+        """Return what came inside frames since the last call, and how it was handled."""
+        posts, self._posts = self._posts, []
+        return posts
 
     def disconnect(self, connection: int) -> None:
         """Close a socket."""

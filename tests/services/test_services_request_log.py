@@ -8,7 +8,7 @@ import pytest
 from domain.errors import ConfigInvalid
 from services.venue_server.request_log import RequestLog
 from tests.services.counter_scene import NOW_MS
-from tests.services.venue_doors import ALWAYS, a_hall, buy, in_loop, open_doors
+from tests.services.venue_doors import ALWAYS, a_hall, asked, buy, in_loop, open_doors
 
 
 def lines(place):
@@ -34,6 +34,21 @@ async def test_every_request_is_a_line_that_holds_no_key_signature_or_body(tmp_p
     assert all(one["time_ms"] == NOW_MS and one["took_us"] >= 0 for one in told)
     assert told[2]["answer"].startswith("Failed to deserialize")
     assert envelope["signature"]["r"] not in place.read_text()
+
+
+@in_loop
+async def test_requests_in_frames_are_lines_too(tmp_path):
+    log = RequestLog(tmp_path / "log")
+    async with open_doors(log=log) as doors:
+        wire = await doors.connect()
+        for number, request in enumerate(
+            ({"type": "action", "payload": buy()}, {"type": "info", "payload": {"type": "meta"}})
+        ):
+            await asked(wire, {"method": "post", "id": number, "request": request})
+    log.close()
+    assert [("/ws", "order", "ok"), ("/ws", "meta", "ok")] == [
+        (one["path"], one["type"], one["outcome"]) for one in lines(tmp_path / "log")
+    ]
 
 
 @in_loop
