@@ -95,6 +95,8 @@ REPORTED: Final = {
 MODIFY_PREFIX: Final = "Error placing new order during modify: "
 MODIFY_TEXTS: Final = (MODIFY_PREFIX, refusals.MODIFY_DEAD, refusals.MODIFY_INVALID)
 BUDGET_TEXTS: Final = ("Too many cumulative requests sent", "Too many requests")
+KEY_TEXTS: Final = ("User or API Wallet", "L1 error: User or API Wallet", "Must deposit before performing actions")
+"""Refusals of an action that every further one will meet: who signed may not act (HYPERLIQUID 3.6)."""
 DOUBTFUL_TEXTS: Final = ("Invalid nonce: duplicate nonce",)
 """Refusals of an action that do not prove that it never ran: its nonce was used, maybe by itself."""
 DUPLICATE_NONCE: Final = "Invalid nonce: duplicate nonce"

@@ -44,6 +44,8 @@ class Counters(msgspec.Struct, kw_only=True):
     """Statements that differed from our facts however often they were asked for."""
     listing_changes: int = 0
     """Instruments that the venue lists otherwise than at the start, or no more: they are not quoted any more."""
+    key_refusals: int = 0
+    """Whether the venue refused the key itself: nothing is quoted from then on."""
     fills_fetched: int = 0
     """Fills that no push had told."""
 

@@ -18,6 +18,7 @@ from domain.events import CancelRefused
 from domain.reasons import Reason
 from exchange.hyperliquid.codec_numbers import Numbers
 from exchange.hyperliquid.codec_orders import (
+    KEY_TEXTS,
     Fate,
     is_modify_text,
     place_terms,
@@ -62,8 +63,10 @@ class OrderDesk:
         teller: Teller,
         reader: Reader,
         counters: Counters,
+        on_key_refused: Callable[[str], None],
     ) -> None:
-        """Send through the outbox; what comes back goes to fates."""
+        """Send through the outbox; what comes back goes to fates. on_key_refused takes the venue's sentence."""
+        self._on_key_refused = on_key_refused
         self._coins, self._fates, self._questions = coins, fates, questions
         self._outbox, self._teller, self._reader, self._counters = outbox, teller, reader, counters
 
@@ -128,6 +131,8 @@ class OrderDesk:
             found = [_failed(reply)] * len(tracks)
         else:
             found = outcomes(reply, len(tracks), self._reader)
+        if found[0].is_whole and found[0].error.startswith(KEY_TEXTS):
+            self._on_key_refused(found[0].error)
         for track, outcome in zip(tracks, found, strict=True):
             if outcome.word:
                 count(self._counters.unknown_statuses, outcome.word)

@@ -78,7 +78,14 @@ class Trader:
             self._market.block_ms,
         )
         self._desk = OrderDesk(
-            self._coins, self._fates, self._questions, self._outbox, self._teller, self._reader, self.counters
+            self._coins,
+            self._fates,
+            self._questions,
+            self._outbox,
+            self._teller,
+            self._reader,
+            self.counters,
+            self._on_key_refused,
         )
         self._inquiry = Inquiry(
             self._coins,
@@ -190,6 +197,15 @@ class Trader:
             self.counters.listing_changes += 1
             now_ns = self._teller.now_ns
             self._teller.tell(FeedLost(ts_event_ns=now_ns, ts_recv_ns=now_ns, symbol=symbol, detail=detail[:200]))
+
+    def _on_key_refused(self, text: str) -> None:
+        """The key may not act for the account (any more): no prices of anything, so that nothing more is wished."""
+        detail = f"the venue refuses our key, no new orders until a restart with one it takes: {text}"
+        barred = [coin for coin in self._coins if self._market.bar(coin)]
+        if barred:
+            self.counters.key_refusals += 1
+            now_ns = self._teller.now_ns
+            self._teller.tell(FeedLost(ts_event_ns=now_ns, ts_recv_ns=now_ns, symbol="", detail=detail[:200]))
 
     def next_event(self) -> Event | None:
         """Hand out one fact; `statement` is in step with it."""

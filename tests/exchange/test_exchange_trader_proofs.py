@@ -9,6 +9,7 @@ from domain.events import (
     OrderAccepted,
     OrderCanceled,
     OrderFilled,
+    OrderRejected,
     OrderStatus,
     OrderStatusReported,
     TopOfBookChanged,
@@ -287,3 +288,19 @@ def test_trader_restores_the_feed_although_the_venues_clock_was_set_back() -> No
             line.trader.on_answer(Answered(request_id=request.request_id, payload=payload), begun_ns + step * 10 * MS)
     assert [type(fact) for fact in line.events()] == [FeedLost, FeedRestored]
     assert line.trader.statement().cash == line.venue.cash
+
+
+def test_trader_tells_no_prices_any_more_when_the_venue_refuses_the_key() -> None:
+    line = Line()
+    sentence = "User or API Wallet 0x00000000000000000000000000000000000000aa does not exist."
+    for _ in range(2):
+        (request,) = line.send(line.place())
+        line.answer(request, b'{"status":"err","response":"%s"}' % sentence.encode())
+    facts = line.events()
+    (lost,) = only(facts, FeedLost)
+    assert "the venue refuses our key" in lost.detail
+    assert sentence in lost.detail
+    assert len(only(facts, OrderRejected)) == 2
+    line.book(2_100)
+    assert not only(line.events(), BookChanged)
+    assert line.trader.counters.key_refusals == 1
