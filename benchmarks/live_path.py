@@ -6,13 +6,11 @@ the SQL projection on their threads. The venue's mid moves with every book, so e
 quotes: one action of one or two changed orders.
 """
 
-import asyncio
 import gc
 import os
 import tempfile
 from collections.abc import Callable
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import msgspec
@@ -21,7 +19,7 @@ from aiohttp import web
 from benchmarks.latency import PERCENTS
 from benchmarks.report import Options, Report, Table, medians
 from benchmarks.wire_path import ACCOUNT, WAYS, Stopwatch
-from benchmarks.wire_venue import FIRST_PRICE, WireVenue
+from benchmarks.wire_venue import FIRST_PRICE, WireVenue, serve
 from bot.config import load
 from bot.live_bot import LiveBot, way_of
 from bot.stop_flag import StopFlag
@@ -85,28 +83,6 @@ class LiveVenue(WireVenue):
         await super()._push(socket)
 
 
-def serve(pipe: Connection, account: str, agent: str, frames: int) -> None:
-    """Serve until the pipe says stop; tell the URL first and when each order arrived last."""
-    asyncio.run(_serve(pipe, account, agent, frames))
-
-
-async def _serve(pipe: Connection, account: str, agent: str, frames: int) -> None:
-    venue = LiveVenue(account, agent, frames)
-    app = web.Application()
-    app.router.add_post("/info", venue.info)
-    app.router.add_get("/ws", venue.socket)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    pipe.send(f"http://127.0.0.1:{runner.addresses[0][1]}")
-    stopped = asyncio.Event()
-    asyncio.get_running_loop().add_reader(pipe.fileno(), stopped.set)
-    await stopped.wait()
-    pipe.recv()
-    await runner.cleanup()
-    pipe.send(venue.taken_ns)
-
-
 def settings(url: str, folder: Path) -> dict[str, dict[str, object]]:
     """Return the configuration: quotes follow every move of the mid, limits far away."""
     return {
@@ -147,7 +123,7 @@ def measured(frames: int) -> dict[str, float]:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     agent = Signer(SecretKey(KEY), is_mainnet=False).address
-    process = context.Process(target=serve, args=(theirs, ACCOUNT, agent, frames), daemon=True)
+    process = context.Process(target=serve, args=(theirs, ACCOUNT, agent, frames, LiveVenue), daemon=True)
     process.start()
     try:
         url = ours.recv()

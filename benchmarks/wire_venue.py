@@ -7,6 +7,7 @@ to, answer it, rest. It decides nothing and verifies nothing, so that what is me
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 import msgspec
@@ -105,13 +106,14 @@ class WireVenue:
         return {"coin": "BTC", "time": time.time_ns() // 1_000_000, "levels": [bids, asks]}
 
 
-def serve(pipe: Connection, account: str, agent: str, frames: int) -> None:
+def serve(
+    pipe: Connection, account: str, agent: str, frames: int, kind: Callable[[str, str, int], WireVenue] = WireVenue
+) -> None:
     """Serve until the pipe says stop; tell the URL first and when each order arrived last."""
-    asyncio.run(_serve(pipe, account, agent, frames))
+    asyncio.run(_serve(pipe, kind(account, agent, frames)))
 
 
-async def _serve(pipe: Connection, account: str, agent: str, frames: int) -> None:
-    venue = WireVenue(account, agent, frames)
+async def _serve(pipe: Connection, venue: WireVenue) -> None:
     app = web.Application()
     app.router.add_post("/info", venue.info)
     app.router.add_get("/ws", venue.socket)
